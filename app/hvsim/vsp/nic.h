@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef HVSIM_VSP_NIC_H
+#define HVSIM_VSP_NIC_H
+
+/*
+ * The inside of the VSP: one NIC, its channels, and which file does what.
+ * Include arrows: nic.c knows all; channel.c demultiplexes to control (nvsp.c,
+ * rndis.c, oid.c, vf.c) and data (tx.c, rx.c); those use ring.c, rss.c,
+ * offload.c, check.c. Host memory that the guest can write (rings, receive
+ * and send buffer, pages) is read once into locals, checked, then used.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../../drivers/bus/vmbus/vmbus_wire.h"
+#include "../../../drivers/net/netvsc/ndis_wire.h"
+#include "../../../drivers/net/netvsc/nvsp_wire.h"
+#include "../../../drivers/net/netvsc/rndis_wire.h"
+#include "../core/engine.h"
+#include "../core/util.h"
+#include "../switch/switch.h"
+#include "../transport.h"
+#include "profile.h"
+#include "rules.h"
+#include "vsp.h"
+
+#define VSP_CONTROL_SECTIONS 16u        /* receive sections kept for control messages */
+#define VSP_TRANSFER_FRAMES_MAX 375u    /* ranges in one transfer */
+#define VSP_TRANSFER_RSC_MAX 562u       /* with RSC */
+#define VSP_TX_QUOTA 1024u              /* outstanding RNDIS messages per channel */
+#define VSP_RECV_SECTIONS_MAX 65536u
+
+/* ---- ring.c: the host's ends of the two rings ---- */
+
+/* Private copies of the host's own indices: what the guest writes into ours
+ * is noticed, never used. */
+struct host_rx_ring {           /* guest to host; the host reads */
+	struct vmbus_ring_page *page;
+	uint8_t *data;
+	uint32_t data_bytes;
+	uint32_t read;          /* ours */
+	bool masked;            /* what we last stored in interrupt_mask */
+};
+
+struct host_tx_ring {           /* host to guest; the host writes */
+	struct vmbus_ring_page *page;
+	uint8_t *data;
+	uint32_t data_bytes;
+	uint32_t write;         /* ours, published at commit */
+	uint32_t committed;     /* what the guest may see */
+	uint32_t pending;       /* the pending_send_bytes we announced */
+	uint32_t limit_bytes;   /* use no more of the ring than this; 0 = all */
+};
+
+/* One packet taken from the ring: the descriptor and all of the packet up to
+ * VSP_PACKET_COPY_MAX are the host's own copy; nothing here is shared. */
+#define VSP_PACKET_COPY_MAX 16384u
+struct host_packet {
+	uint16_t type;
+	uint16_t flags;
+	uint64_t transaction_id;
+	const uint8_t *extension;       /* between descriptor and payload */
+	uint32_t extension_bytes;
+	const uint8_t *payload;
+	uint32_t payload_bytes;
+};
+
+void host_rx_ring_init(struct host_rx_ring *ring, void *page, void *data, uint32_t data_bytes);
+/* 1 and a packet, 0 if empty, -EPROTO with *rule if the guest broke the ring. */
+int host_rx_ring_next(struct host_rx_ring *ring, struct host_packet *packet, uint8_t *copy,
+	enum vsp_rule *rule);
+/* Publishes what was read; true if the guest waits for room and must be
+ * interrupted (pending-send rule). */
+bool host_rx_ring_publish(struct host_rx_ring *ring);
+void host_rx_ring_mask(struct host_rx_ring *ring, bool masked);
+bool host_rx_ring_empty(const struct host_rx_ring *ring);
+
+void host_tx_ring_init(struct host_tx_ring *ring, void *page, void *data, uint32_t data_bytes);
+/* Writes one packet (extension and payload concatenated from two pieces);
+ * -EAGAIN if there is no room: then pending_send_bytes has been announced. */
+int host_tx_ring_put(struct host_tx_ring *ring, const struct vmbus_packet_header *header,
+	const void *extension, uint32_t extension_bytes, const void *payload,
+	uint32_t payload_bytes);
+/* Publishes; true if the guest must be interrupted (was empty, not masked). */
+bool host_tx_ring_publish(struct host_tx_ring *ring);
+uint32_t host_tx_ring_free_bytes(const struct host_tx_ring *ring);
+
+/* ---- the NIC ---- */
+
+enum nic_state {
+	NIC_OFFERED,            /* no version yet: only INIT */
+	NIC_NEGOTIATED,         /* S1: buffers, config, version */
+	NIC_READY,              /* S2: all four seen, or RNDIS came first */
+	NIC_OPERATIONAL,        /* RNDIS INIT done */
+};
+
+enum nic_seen {                 /* init messages, each at most once per open */
+	NIC_SEEN_NDIS_CONFIG = 0x1,
+	NIC_SEEN_NDIS_VERSION = 0x2,
+	NIC_SEEN_RECV_BUFFER = 0x4,
+	NIC_SEEN_SEND_BUFFER = 0x8,
+};
+
+/* Where a receive section is. */
+enum recv_owner {
+	RECV_FREE,
+	RECV_GUEST,             /* in a transfer that the guest has not completed */
+};
+
+struct recv_section {
+	uint16_t next;          /* next of the same transfer, or RECV_NONE */
+	uint8_t owner;          /* enum recv_owner */
+	uint8_t queue;          /* who sent it: completion must come there */
+	uint8_t home;           /* whose free list it goes back to */
+	uint8_t reserved;
+};
+#define RECV_NONE 0xffffu
+
+#define QUEUE_COUNTERS(C) \
+	C(tx_frames) C(tx_bytes) C(tx_messages) C(tx_packets_max) C(tx_failed) \
+	C(tx_lso) C(tx_segments) C(tx_csum) C(tx_vlan) C(tx_page_lists) C(tx_sections) \
+	C(rx_frames) C(rx_bytes) C(rx_transfers) C(rx_completions) C(rx_rsc_runs) \
+	C(rx_drop_no_section) C(rx_drop_ring_full) C(rx_drop_filter) C(rx_drop_not_open) \
+	C(rx_drop_length) C(rx_drop_link) \
+	C(interrupts) C(signals) C(wakeups) C(sleeps) C(ring_full) C(opens) C(dead) \
+	C(bytes_in_place) C(bytes_copied) C(violations)
+
+struct queue_counters {
+#define C(name) uint64_t name;
+	QUEUE_COUNTERS(C)
+#undef C
+};
+
+/* A completion (or message) waiting for room in the host-to-guest ring. */
+struct pending_packet {
+	struct pending_packet *next;
+	struct vmbus_packet_header header;
+	uint32_t bytes;
+	uint8_t payload[];
+};
+
+enum channel_state {
+	CHANNEL_CLOSED,
+	CHANNEL_AWAKE,          /* the host looks at the ring by itself */
+	CHANNEL_ASLEEP,         /* mask is 0; looks only when signalled */
+	CHANNEL_DEAD,           /* silence until closed */
+};
+
+struct vsp_channel {
+	struct vsp_nic *nic;
+	struct hv_channel *handle;      /* NULL while not offered */
+	uint16_t index;                 /* 0 primary */
+	enum channel_state state;
+	bool signalled;                 /* since it fell asleep */
+	unsigned int idle_rounds;
+	struct host_rx_ring from_guest;
+	struct host_tx_ring to_guest;
+	struct pending_packet *pending_head, **pending_tail;
+	unsigned int outstanding;       /* RNDIS messages not completed yet */
+	/* rx.c: the transfer being built, flushed at the end of the round */
+	uint16_t *free_sections;        /* a FIFO of section ids */
+	uint32_t free_head, free_count, free_size;
+	struct vmbus_transfer_range *ranges;
+	uint16_t *range_sections;
+	unsigned int range_count;
+	struct queue_counters counters;
+};
+
+struct vsp_rss {
+	bool enabled;
+	uint32_t hash_types;            /* NDIS_HASH_* */
+	uint8_t key[NDIS_RSS_KEY_BYTES];
+	uint16_t entries;
+	uint8_t table[256];             /* entry -> queue index */
+	uint32_t *toeplitz;             /* tables made from the key (rss.c) */
+};
+
+struct vsp_nic {
+	struct sw_port port;            /* its place on the switch */
+	struct vsp_nic *next;
+	struct config_nic config;
+	const struct vsp_profile *profile;
+	const struct hv_transport *transport;
+	struct hv_guest *guest;
+	struct hv_device *device;       /* NULL while not offered */
+	struct engine_poller poller;
+	struct rng rng;
+
+	/* control, reset at each open of the primary */
+	enum nic_state state;
+	uint32_t nvsp;                  /* negotiated version */
+	uint32_t seen;                  /* enum nic_seen */
+	uint32_t frame_max;             /* from NDIS_CONFIG, Ethernet header included */
+	uint64_t guest_caps;            /* NVSP_CONFIG_CAP_* */
+	uint32_t ndis_major, ndis_minor;
+	uint8_t *recv_base;
+	uint64_t recv_bytes;
+	uint16_t recv_id;
+	uint8_t *send_base;
+	uint64_t send_bytes;
+	uint32_t send_sections;
+	uint32_t suballoc_bytes;
+	uint32_t section_count;
+	struct recv_section *sections;
+	uint16_t control_free[VSP_CONTROL_SECTIONS];    /* a stack */
+	unsigned int control_free_count;
+	struct pending_packet *control_head, **control_tail;    /* await a control section */
+	unsigned int control_queued_bytes;
+	unsigned int subchannels_requested;
+	bool table_sent;
+
+	/* settings made by the guest */
+	uint32_t filter;                /* NDIS_FILTER_* */
+	uint8_t mac[6], permanent_mac[6];
+	uint8_t multicast[64][6];
+	unsigned int multicast_count;
+	struct vsp_rss rss;
+	uint8_t tx_csum;                /* bit per ip4, tcp4, udp4, tcp6, udp6: offload on */
+	uint8_t rx_csum;
+	bool lso4, lso6, rsc4, rsc6;
+
+	/* state of the world */
+	bool link_up;
+	uint64_t link_bps;
+	bool vf_present, vf_announced;
+	uint32_t vf_serial;
+	uint32_t data_path;             /* enum nvsp_data_path */
+	struct engine_timer link_timer, vf_timer;
+
+	unsigned int channels_open;
+	struct vsp_channel channel[HV_CHANNELS_MAX];
+	uint64_t rule_counts[VSP_RULE_COUNT];
+	uint64_t violations;
+	uint64_t rx_drop_total;
+};
+
+/* ---- check.c ---- */
+extern struct vsp_settings vsp_settings;
+/* Counts, logs one line naming the rule, traces. For a DEAD rule the channel
+ * falls silent. Never call it per frame without need: it logs each violation
+ * of a rule up to 10 times, then counts only. */
+void vsp_violation(struct vsp_channel *channel, enum vsp_rule rule, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- channel.c ---- */
+/* Sends an in-band message; queues it, in order, if there is no room. */
+void channel_send(struct vsp_channel *channel, uint64_t transaction_id, bool want_completion,
+	const void *payload, uint32_t bytes);
+/* Sends a completion; bytes may be 0. */
+void channel_complete(struct vsp_channel *channel, uint64_t transaction_id,
+	const void *payload, uint32_t bytes);
+void channel_interrupt(struct vsp_channel *channel);
+bool channel_is_open(const struct vsp_channel *channel);        /* awake or asleep */
+
+/* ---- nvsp.c: everything but RNDIS data ---- */
+void nvsp_reset(struct vsp_nic *nic);           /* at open of the primary */
+void nvsp_handle(struct vsp_channel *channel, const struct host_packet *packet);
+void nvsp_subchannel_opened(struct vsp_channel *channel);
+uint32_t nvsp_padded_bytes(const struct vsp_nic *nic);  /* of a host message */
+
+/* ---- rndis.c: control messages ---- */
+/* Handles one control message, its NVSP completion included. */
+void rndis_control(struct vsp_channel *channel, const struct host_packet *packet,
+	const uint8_t *message, uint32_t bytes);
+/* Sends a control message to the guest through a control section. */
+void rndis_send(struct vsp_nic *nic, const void *message, uint32_t bytes);
+void rndis_section_freed(struct vsp_nic *nic);  /* a control section came back */
+void rndis_indicate(struct vsp_nic *nic, uint32_t status, const void *buffer, uint32_t bytes);
+
+/* ---- oid.c ---- */
+/* Writes the answer (at most size bytes) and its length; returns NDIS_STATUS_*. */
+uint32_t oid_query(struct vsp_nic *nic, uint32_t oid, void *answer, uint32_t size,
+	uint32_t *bytes);
+uint32_t oid_set(struct vsp_nic *nic, uint32_t oid, const uint8_t *data, uint32_t bytes);
+void oid_reset(struct vsp_nic *nic);            /* settings back to their start */
+
+/* ---- vf.c ---- */
+void vf_reset(struct vsp_nic *nic);
+void vf_rndis_initialised(struct vsp_nic *nic); /* after INIT_CMPLT */
+void vf_switch_requested(struct vsp_nic *nic, uint32_t path, uint64_t transaction_id,
+	bool want_completion);
+
+/* ---- rx.c: frames to the guest ---- */
+/* Divides the sections among queues; after negotiation and RSS changes. */
+int rx_sections_create(struct vsp_nic *nic);
+void rx_sections_destroy(struct vsp_nic *nic);
+void rx_sections_divide(struct vsp_nic *nic);
+void rx_output(struct sw_port *port, const struct frame *frames, unsigned int n);
+unsigned int rx_room(struct sw_port *port);
+void rx_flush(struct vsp_channel *channel);     /* sends the transfer being built */
+void rx_flush_all(struct vsp_nic *nic);
+void rx_completed(struct vsp_channel *channel, const struct host_packet *packet);
+void rx_reset(struct vsp_nic *nic);
+
+/* ---- tx.c: frames from the guest ---- */
+/* A data message: parse, verify, execute offloads, switch, complete. */
+void tx_handle(struct vsp_channel *channel, const struct host_packet *packet);
+/* Collects the bytes of an RNDIS message (section and page ranges) for
+ * control messages: copies at most size bytes; returns the length or -errno. */
+int tx_gather(struct vsp_channel *channel, const struct host_packet *packet, void *copy,
+	uint32_t size);
+
+/* ---- rss.c ---- */
+int rss_set_key(struct vsp_rss *rss, const uint8_t key[NDIS_RSS_KEY_BYTES]);
+void rss_free(struct vsp_rss *rss);
+/* Hash of a frame and the NDIS_HASH_* type used; false: not hashable. */
+bool rss_hash(const struct vsp_rss *rss, const uint8_t *frame, uint32_t bytes,
+	uint32_t *hash, uint32_t *type);
+
+#endif /* HVSIM_VSP_NIC_H */
