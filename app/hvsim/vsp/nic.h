@@ -250,8 +250,17 @@ void channel_send(struct vsp_channel *channel, uint64_t transaction_id, bool wan
 /* Sends a completion; bytes may be 0. */
 void channel_complete(struct vsp_channel *channel, uint64_t transaction_id,
 	const void *payload, uint32_t bytes);
+/* Sends one range of the receive buffer (a control message) as transfer pages
+ * that ask for a completion; queued in order like the others. */
+void channel_send_transfer(struct vsp_channel *channel, uint64_t transaction_id,
+	const struct vmbus_transfer_range *range, const void *payload, uint32_t bytes);
 void channel_interrupt(struct vsp_channel *channel);
 bool channel_is_open(const struct vsp_channel *channel);        /* awake or asleep */
+/* The NIC's engine poller (nic.c sets it up); arg is the struct vsp_nic. */
+unsigned int channel_poll_nic(void *arg);
+bool channel_prepare_sleep(void *arg);
+void channel_wake(void *arg);
+uint64_t channel_next_ns(void *arg);
 
 /* ---- nvsp.c: everything but RNDIS data ---- */
 void nvsp_reset(struct vsp_nic *nic);           /* at open of the primary */
