@@ -122,7 +122,8 @@ struct tg_channel {
 	struct tg_memory memory;        /* TG_SLOTS x TG_SLOT_BYTES, made on first use */
 	uint64_t acks[TG_SECTIONS_MAX]; /* completions owed */
 	unsigned int ack_count;
-	bool hold;                      /* keep transfers: see tg_release() */
+	bool hold;                      /* keep data transfers: see tg_release() */
+	bool hold_control;              /* and control transfers */
 	uint64_t held[TG_SECTIONS_MAX]; /* their ids */
 	unsigned int held_count;
 	struct tg_transfer open[TG_SECTIONS_MAX];       /* oldest first */

@@ -220,7 +220,7 @@ int
 tg_open(struct tg_device *dev, unsigned int index)
 {
 	char names[NICS_MAX][64], path[600];
-	struct tg_channel *primary;
+	struct tg_channel *primary = NULL;
 	uint64_t relid;
 	int err;
 

@@ -318,7 +318,7 @@ tg_rx_transfer(struct tg_channel *ch, const uint8_t *packet, uint32_t bytes)
 		if (n > ch->counters.rx_ranges_max)
 			ch->counters.rx_ranges_max = n;
 	}
-	if (!control && ch->hold && ch->held_count < TG_SECTIONS_MAX)
+	if ((control ? ch->hold_control : ch->hold) && ch->held_count < TG_SECTIONS_MAX)
 		ch->held[ch->held_count++] = header.transaction_id;
 	else
 		tg_ack(ch, header.transaction_id);

@@ -11,7 +11,7 @@
 #include "tg.h"
 
 #define HEADERS_MAX 128u        /* RNDIS packet header and three PPIs */
-#define RANGE_BYTES_MAX 4096u   /* of all page lists of one packet */
+#define RANGE_BYTES_MAX 8192u   /* of all page lists of one packet */
 
 static uint32_t
 put_ppi(uint8_t *out, uint32_t type, uint32_t value)

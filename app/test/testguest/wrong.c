@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The deliberately wrong guest: for each rule a case that breaks it and looks
+ * at what the host does. Silence is proven without waiting: the host has one
+ * thread, so when other channels have been served several times over, a
+ * message that it wanted to answer would have been answered.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wrong.h"
+
+#define ROUNDS 5u
+#define COUNT_MS 2000u
+
+static struct tg_case *all;
+static unsigned int all_count;
+
+/* ---- counters ---- */
+
+/* A rule's counter by its place among the rules of the table (a rule may have
+ * several cases: the first one counts). */
+static bool
+first_of_rule(unsigned int at)
+{
+	if (all[at].rule == NULL)
+		return false;
+	for (unsigned int i = 0; i < at; i++)
+		if (all[i].rule != NULL && strcmp(all[i].rule, all[at].rule) == 0)
+			return false;
+	return true;
+}
+
+static int
+read_rules(uint64_t values[WRONG_RULES_MAX])
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < all_count; i++) {
+		if (!first_of_rule(i))
+			continue;
+		TG_CHECK(n < WRONG_RULES_MAX, "too many rules");
+		TG_CHECK(tg_host_counter(all[i].rule, &values[n++]) == 0, "control socket");
+	}
+	return 0;
+}
+
+int
+wrong_counted(struct wrong *w, const char *rule)
+{
+	uint64_t now[WRONG_RULES_MAX], value = 0, end = tg_now_ns() + COUNT_MS * 1000000ull;
+	unsigned int n = 0, at = 0;
+
+	for (unsigned int i = 0; i < all_count; i++) {
+		if (!first_of_rule(i))
+			continue;
+		if (strcmp(all[i].rule, rule) == 0)
+			at = n;
+		n++;
+	}
+	do {
+		TG_CHECK(tg_host_counter(rule, &value) == 0, "control socket");
+	} while (value == w->before[at] && tg_now_ns() < end);
+	TG_CHECK(value > w->before[at], "%s was not counted", rule);
+	TG_TRY(read_rules(now));
+	n = 0;
+	for (unsigned int i = 0; i < all_count; i++) {
+		if (!first_of_rule(i))
+			continue;
+		TG_CHECK(n == at || now[n] == w->before[n], "%s was counted, too", all[i].rule);
+		n++;
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+int
+wrong_start_with(struct wrong *w, const struct tg_options *options)
+{
+	struct tg_options plain = { 0 };
+
+	memset(w, 0, sizeof(*w));
+	w->a.fd = w->b.fd = -1;
+	w->options = *options;
+	TG_CHECK(tg_count() >= 2, "needs two NICs, has %u", tg_count());
+	TG_CHECK(tg_up(&w->b, 1, &plain) == 0, "the second NIC does not come up");
+	TG_TRY(read_rules(w->before));
+	return 0;
+}
+
+int
+wrong_start(struct wrong *w, bool a_up)
+{
+	struct tg_options two = { .queues = 2 };
+	int err;
+
+	TG_TRY(wrong_start_with(w, &two));
+	err = a_up ? tg_up(&w->a, 0, &two) : tg_open(&w->a, 0);
+	TG_CHECK(err == 0, "the first NIC does not come up: %s", strerror(-err));
+	return 0;
+}
+
+void
+wrong_end(struct wrong *w)
+{
+	tg_close(&w->a);
+	tg_close(&w->b);
+}
+
+static void
+plain_frame(const struct tg_device *dev, uint8_t *frame, uint32_t bytes)
+{
+	struct tg_flow flow = { .udp = true, .number = 7 };
+
+	memcpy(flow.src_mac, dev->mac, 6);
+	memcpy(flow.dst_mac, "\x02\x00\x00\x00\x00\x01", 6);
+	tg_frame_build(frame, bytes, &flow, 1);
+}
+
+int
+wrong_alive(struct tg_channel *ch)
+{
+	uint8_t data[100];
+	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
+	int status;
+
+	plain_frame(ch->dev, data, sizeof(data));
+	status = tg_tx_wait(ch, ch->dev->section_count > 0 ? TG_TX_SECTION : TG_TX_PAGES,
+		&frame, 1);
+	TG_CHECK(status == NVSP_STATUS_SUCCESS, "channel %u of %s: %d", ch->index,
+		ch->dev->name, status);
+	return 0;
+}
+
+static int
+others_alive(struct wrong *w, const struct tg_channel *ch)
+{
+	for (unsigned int i = 0; i < TG_CHANNELS_MAX; i++)
+		if (w->a.channel[i] != NULL && w->a.channel[i] != ch && w->a.rndis.max_packets_per_msg > 0)
+			TG_TRY(wrong_alive(w->a.channel[i]));
+	TG_TRY(wrong_alive(w->b.channel[0]));
+	return 0;
+}
+
+int
+wrong_dead(struct wrong *w, struct tg_channel *ch, const char *rule)
+{
+	uint8_t data[100];
+	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
+	uint64_t packets;
+	int err;
+
+	TG_TRY(wrong_counted(w, rule));
+	tg_poll(ch);    /* what was on its way before */
+	packets = ch->packets;
+	plain_frame(&w->a, data, sizeof(data));
+	tg_tx(ch, w->a.section_count > 0 ? TG_TX_SECTION : TG_TX_PAGES, &frame, 1, NULL);
+	tg_signal(ch);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		TG_TRY(others_alive(w, ch));
+	tg_poll(ch);
+	TG_CHECK(ch->packets == packets, "%s: channel %u still talks", rule, ch->index);
+
+	tg_close(&w->a);
+	err = tg_up(&w->a, 0, &w->options);
+	TG_CHECK(err == 0, "%s: cannot be opened again: %s", rule, strerror(-err));
+	for (unsigned int i = 0; i < w->a.channels; i++)
+		TG_TRY(wrong_alive(w->a.channel[i]));
+	return 0;
+}
+
+int
+wrong_fails(struct wrong *w, struct tg_channel *ch, uint64_t tid, const char *rule)
+{
+	int status = tg_tx_await(ch, tid, TG_WAIT_MS);
+
+	TG_CHECK(status == NVSP_STATUS_FAILURE, "%s: status %d", rule, status);
+	TG_TRY(wrong_counted(w, rule));
+	TG_TRY(wrong_alive(ch));
+	return others_alive(w, ch);
+}
+
+int
+wrong_reported(struct wrong *w, struct tg_channel *ch, uint64_t tid, const char *rule)
+{
+	if (tid != 0) {
+		int status = tg_tx_await(ch, tid, TG_WAIT_MS);
+
+		TG_CHECK(status == NVSP_STATUS_SUCCESS, "%s: status %d", rule, status);
+	}
+	TG_TRY(wrong_counted(w, rule));
+	TG_TRY(wrong_alive(ch));
+	return others_alive(w, ch);
+}
+
+uint32_t
+wrong_packet(struct wrong *w, struct wrong_packet *packet)
+{
+	uint8_t data[100];
+	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
+	uint32_t at;
+
+	memset(packet, 0, sizeof(*packet));
+	plain_frame(&w->a, data, sizeof(data));
+	at = tg_rndis_build(&frame, (uint8_t *)packet, 0);
+	memcpy((uint8_t *)packet + at, data, sizeof(data));
+	return at + (uint32_t)sizeof(data);
+}
+
+int
+wrong_send(struct tg_channel *ch, const void *message, uint32_t bytes, uint64_t *tid)
+{
+	struct tg_raw raw = { .section = message, .section_bytes = bytes };
+
+	return tg_tx_raw(ch, &raw, tid);
+}
+
+static void
+add(const struct tg_case *cases, unsigned int n)
+{
+	memcpy(all + all_count, cases, n * sizeof(*cases));
+	all_count += n;
+}
+
+int
+main(int argc, char **argv)
+{
+	int ret;
+
+	all = calloc(wrong_ring_case_count + wrong_nvsp_case_count + wrong_rndis_case_count +
+		wrong_data_case_count, sizeof(*all));
+	if (all == NULL)
+		return 1;
+	add(wrong_ring_cases, wrong_ring_case_count);
+	add(wrong_nvsp_cases, wrong_nvsp_case_count);
+	add(wrong_rndis_cases, wrong_rndis_case_count);
+	add(wrong_data_cases, wrong_data_case_count);
+	ret = tg_case_main(argc, argv, all, all_count);
+	free(all);
+	return ret;
+}
