@@ -25,12 +25,13 @@ main(int argc, char **argv)
 	int ret;
 
 	all = calloc(right_control_case_count + right_data_case_count +
-		right_offload_case_count, sizeof(*all));
+		right_offload_case_count + right_event_case_count, sizeof(*all));
 	if (all == NULL)
 		return 1;
 	add(right_control_cases, right_control_case_count);
 	add(right_data_cases, right_data_case_count);
 	add(right_offload_cases, right_offload_case_count);
+	add(right_event_cases, right_event_case_count);
 	ret = tg_case_main(argc, argv, all, count);
 	free(all);
 	return ret;

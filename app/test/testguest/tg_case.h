@@ -43,11 +43,13 @@ int tg_case_main(int argc, char **argv, const struct tg_case *cases, unsigned in
 
 /* ---- what hvsim counts (tg_host.c) ---- */
 
-/* The counter's sum over all objects of hvsim that have it; -errno. Needs
+/* How often each of n rules was broken, over all NICs; -errno. Needs
  * HVSIM_CONTROL in the environment. */
-int tg_host_counter(const char *name, uint64_t *value);
+int tg_host_violations(const char *const *rules, uint64_t *values, unsigned int n);
+/* hvsim's name of the NIC with this permanent MAC address; -errno. */
+int tg_host_nic_name(const uint8_t mac[6], char name[32]);
 /* Runs one command of the control socket: a JSON object without "v" and "id".
  * Returns 0 if hvsim said ok. */
-int tg_host_command(const char *json);
+int tg_host_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* TG_CASE_H */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reads hvsim's counters over its control socket: one JSON object a line each
- * way. A counter is found by its name wherever it stands in the answer.
+ * way.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,58 +104,76 @@ command(const char *json)
 	return answer;
 }
 
-/* The name itself, or behind a prefix that ends with '_' or '.'. */
-static bool
-name_matches(const char *key, const char *name)
+/* The "result" of one command, or NULL. */
+static json_t *
+result_of(const char *json)
 {
-	size_t key_bytes = strlen(key), bytes = strlen(name);
+	json_t *answer = command(json), *result = NULL;
 
-	if (key_bytes < bytes || strcasecmp(key + key_bytes - bytes, name) != 0)
-		return false;
-	if (key_bytes == bytes)
-		return true;
-	return strncasecmp(key, "rule", 4) == 0 || strncasecmp(key, "violation", 9) == 0;
-}
-
-static uint64_t
-sum_of(json_t *node, const char *name)
-{
-	uint64_t sum = 0;
-	const char *key;
-	json_t *value;
-	size_t i;
-
-	if (json_is_array(node))
-		json_array_foreach(node, i, value)
-			sum += sum_of(value, name);
-	else if (json_is_object(node))
-		json_object_foreach(node, key, value)
-			sum += json_is_integer(value) && name_matches(key, name) ?
-				(uint64_t)json_integer_value(value) : sum_of(value, name);
-	return sum;
+	if (json_is_true(json_object_get(answer, "ok")))
+		result = json_incref(json_object_get(answer, "result"));
+	json_decref(answer);
+	return result;
 }
 
 int
-tg_host_counter(const char *name, uint64_t *value)
+tg_host_violations(const char *const *rules, uint64_t *values, unsigned int n)
 {
-	json_t *answer = command("{\"cmd\":\"counters\"}");
+	json_t *result = result_of("{\"cmd\":\"counters\"}"), *nic;
+	size_t i;
 
-	*value = 0;
-	if (answer == NULL || !json_is_true(json_object_get(answer, "ok"))) {
-		json_decref(answer);
+	if (result == NULL)
 		return -EIO;
+	memset(values, 0, n * sizeof(*values));
+	json_array_foreach(json_object_get(result, "nics"), i, nic) {
+		json_t *counters = json_object_get(nic, "counters");
+
+		for (unsigned int k = 0; k < n; k++) {
+			char key[64];
+
+			snprintf(key, sizeof(key), "violation_%s", rules[k]);
+			values[k] += (uint64_t)json_integer_value(json_object_get(counters, key));
+		}
 	}
-	*value = sum_of(json_object_get(answer, "result"), name);
-	json_decref(answer);
+	json_decref(result);
 	return 0;
 }
 
 int
-tg_host_command(const char *json)
+tg_host_nic_name(const uint8_t mac[6], char name[32])
 {
-	json_t *answer = command(json);
-	int err = json_is_true(json_object_get(answer, "ok")) ? 0 : -EIO;
+	json_t *result = result_of("{\"cmd\":\"list\"}"), *nic;
+	int err = -ENOENT;
+	char text[18];
+	size_t i;
 
-	json_decref(answer);
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	json_array_foreach(json_object_get(result, "nics"), i, nic) {
+		const char *its = json_string_value(json_object_get(nic, "mac"));
+
+		if (its == NULL || strcasecmp(its, text) != 0)
+			continue;
+		snprintf(name, 32, "%s", json_string_value(json_object_get(nic, "name")));
+		err = 0;
+	}
+	json_decref(result);
 	return err;
+}
+
+int
+tg_host_command(const char *format, ...)
+{
+	json_t *result;
+	char json[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(json, sizeof(json), format, args);
+	va_end(args);
+	result = result_of(json);
+	if (result == NULL)
+		return -EIO;
+	json_decref(result);
+	return 0;
 }

@@ -19,58 +19,38 @@ static unsigned int all_count;
 
 /* ---- counters ---- */
 
-/* A rule's counter by its place among the rules of the table (a rule may have
- * several cases: the first one counts). */
-static bool
-first_of_rule(unsigned int at)
-{
-	if (all[at].rule == NULL)
-		return false;
-	for (unsigned int i = 0; i < at; i++)
-		if (all[i].rule != NULL && strcmp(all[i].rule, all[at].rule) == 0)
-			return false;
-	return true;
-}
+/* The rules of the table, each once. */
+static const char *rules[WRONG_RULES_MAX];
+static unsigned int rule_count;
 
-static int
-read_rules(uint64_t values[WRONG_RULES_MAX])
+static void
+collect_rules(void)
 {
-	unsigned int n = 0;
-
 	for (unsigned int i = 0; i < all_count; i++) {
-		if (!first_of_rule(i))
-			continue;
-		TG_CHECK(n < WRONG_RULES_MAX, "too many rules");
-		TG_CHECK(tg_host_counter(all[i].rule, &values[n++]) == 0, "control socket");
+		unsigned int k = 0;
+
+		while (k < rule_count && strcmp(rules[k], all[i].rule) != 0)
+			k++;
+		if (k == rule_count && rule_count < WRONG_RULES_MAX)
+			rules[rule_count++] = all[i].rule;
 	}
-	return 0;
 }
 
 int
 wrong_counted(struct wrong *w, const char *rule)
 {
-	uint64_t now[WRONG_RULES_MAX], value = 0, end = tg_now_ns() + COUNT_MS * 1000000ull;
-	unsigned int n = 0, at = 0;
+	uint64_t now[WRONG_RULES_MAX], end = tg_now_ns() + COUNT_MS * 1000000ull;
+	unsigned int at = 0;
 
-	for (unsigned int i = 0; i < all_count; i++) {
-		if (!first_of_rule(i))
-			continue;
-		if (strcmp(all[i].rule, rule) == 0)
-			at = n;
-		n++;
-	}
+	while (at < rule_count && strcmp(rules[at], rule) != 0)
+		at++;
 	do {
-		TG_CHECK(tg_host_counter(rule, &value) == 0, "control socket");
-	} while (value == w->before[at] && tg_now_ns() < end);
-	TG_CHECK(value > w->before[at], "%s was not counted", rule);
-	TG_TRY(read_rules(now));
-	n = 0;
-	for (unsigned int i = 0; i < all_count; i++) {
-		if (!first_of_rule(i))
-			continue;
-		TG_CHECK(n == at || now[n] == w->before[n], "%s was counted, too", all[i].rule);
-		n++;
-	}
+		TG_CHECK(tg_host_violations(rules, now, rule_count) == 0, "control socket");
+	} while (now[at] == w->before[at] && tg_now_ns() < end);
+	for (unsigned int i = 0; i < rule_count; i++)
+		TG_CHECK(i == at || now[i] == w->before[i], "%s was counted%s", rules[i],
+			now[at] > w->before[at] ? ", too" : " instead");
+	TG_CHECK(now[at] > w->before[at], "%s was not counted", rule);
 	return 0;
 }
 
@@ -86,7 +66,7 @@ wrong_start_with(struct wrong *w, const struct tg_options *options)
 	w->options = *options;
 	TG_CHECK(tg_count() >= 2, "needs two NICs, has %u", tg_count());
 	TG_CHECK(tg_up(&w->b, 1, &plain) == 0, "the second NIC does not come up");
-	TG_TRY(read_rules(w->before));
+	TG_CHECK(tg_host_violations(rules, w->before, rule_count) == 0, "control socket");
 	return 0;
 }
 
@@ -237,6 +217,7 @@ main(int argc, char **argv)
 	add(wrong_nvsp_cases, wrong_nvsp_case_count);
 	add(wrong_rndis_cases, wrong_rndis_case_count);
 	add(wrong_data_cases, wrong_data_case_count);
+	collect_rules();
 	ret = tg_case_main(argc, argv, all, all_count);
 	free(all);
 	return ret;
