@@ -4,7 +4,8 @@
  * all ways, as fast as they are taken, checks what comes back, and prints one
  * JSON object. Options: --messages N, --seconds S (whichever comes first),
  * --queues N, --nic I, --bytes MIN[-MAX], --per N packets a message,
- * --anonymous, --receive (send nothing), --forever (until killed).
+ * --anonymous, --receive (send nothing), --forever (until killed), --pauses N
+ * (N times: nothing for a while, then one frame whose return is timed).
  */
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tg.h"
 #include "tg_frame.h"
@@ -24,10 +26,11 @@ struct load {
 	uint64_t messages, seconds;
 	unsigned int queues, nic, per;
 	uint32_t bytes_min, bytes_max;
+	unsigned int pauses;
 	bool anonymous, receive;
 
 	struct tg_device dev;
-	uint64_t sent, frames, bad, first_ns;
+	uint64_t sent, frames, bad;
 	uint8_t *templates;             /* one frame per length */
 };
 
@@ -107,14 +110,32 @@ run(struct load *l)
 			i++;
 		}
 		handled = tg_poll_all(&l->dev);
-		if (l->frames > 0 && l->first_ns == 0)
-			l->first_ns = tg_now_ns();
 		if (handled == 0 && i == 0)
 			sched_yield();
 	}
 	end = tg_now_ns() + 3000000000ull;
 	while (done(l) < l->sent && tg_now_ns() < end)
 		tg_poll_all(&l->dev);
+}
+
+/* Silence long enough for any host to sleep, then one frame there and back. */
+static void
+run_pauses(struct load *l)
+{
+	const struct timespec pause = { .tv_nsec = 60000000 };
+
+	printf("{\"first_us\": [");
+	for (unsigned int i = 0; i < l->pauses; i++) {
+		uint64_t frames = l->frames, start;
+
+		nanosleep(&pause, NULL);
+		start = tg_now_ns();
+		l->sent += send_one(l, 0);
+		tg_wait(&l->dev, &l->frames, frames + 1, TG_WAIT_MS);
+		printf("%s%llu", i > 0 ? ", " : "",
+			(unsigned long long)(tg_now_ns() - start) / 1000);
+	}
+	printf("]}\n");
 }
 
 static void
@@ -148,7 +169,8 @@ parse(struct load *l, int argc, char **argv)
 		{ "queues", required_argument, NULL, 'q' }, { "nic", required_argument, NULL, 'n' },
 		{ "bytes", required_argument, NULL, 'b' }, { "per", required_argument, NULL, 'p' },
 		{ "anonymous", no_argument, NULL, 'a' }, { "receive", no_argument, NULL, 'r' },
-		{ "forever", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 },
+		{ "forever", no_argument, NULL, 'f' }, { "pauses", required_argument, NULL, 'P' },
+		{ NULL, 0, NULL, 0 },
 	};
 	char *end;
 	int c;
@@ -162,6 +184,7 @@ parse(struct load *l, int argc, char **argv)
 		case 'p': l->per = (unsigned int)atoi(optarg); break;
 		case 'a': l->anonymous = true; break;
 		case 'r': l->receive = true; break;
+		case 'P': l->pauses = (unsigned int)atoi(optarg); break;
 		case 'f': l->messages = UINT64_MAX; l->seconds = 3600; break;
 		case 'b':
 			l->bytes_min = l->bytes_max = (uint32_t)strtoul(optarg, &end, 10);
@@ -203,8 +226,12 @@ main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	start = tg_now_ns();
-	run(&l);
-	report(&l, (double)(tg_now_ns() - start) / 1e9);
+	if (l.pauses > 0) {
+		run_pauses(&l);
+	} else {
+		run(&l);
+		report(&l, (double)(tg_now_ns() - start) / 1e9);
+	}
 	ok = l.bad == 0 && tg_faults == 0 && done(&l) == l.sent;
 	tg_close(&l.dev);
 	free(l.templates);

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures of the scenario tests: they start hvsim with guests and look at it
+from outside. Everything is bounded in time and taken back.
+
+A test that cannot run on this machine fails, and says what is missing; with
+HVSIM_ALLOW_SKIP=1 it is skipped instead.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("HVSIM_BUILD") or TREE / "build").resolve()
+HVSIM = BUILD / "app/hvsim/hvsim"
+RIGHT = BUILD / "app/test/testguest/test_guest_right"
+WRONG = BUILD / "app/test/testguest/test_guest_wrong"
+LOAD = BUILD / "app/test/testguest/test_guest_load"
+ETHDEV = BUILD / "app/test/ethdev/test_ethdev"
+NOBODY = 65534
+
+
+def pytest_configure(config):
+    for marker in ("quick: a few minutes for all of them",
+                   "full: the rest",
+                   "sanitized: also run on an ASan build"):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(items):
+    """Every test belongs to exactly one tier."""
+    for item in items:
+        tiers = {"quick", "full"} & {m.name for m in item.iter_markers()}
+        if len(tiers) != 1:
+            raise pytest.UsageError(f"{item.nodeid}: tiers {sorted(tiers)}, must be one")
+
+
+def cannot(reason):
+    if os.environ.get("HVSIM_ALLOW_SKIP") == "1":
+        pytest.skip(reason)
+    pytest.fail(f"this test cannot run here: {reason}", pytrace=False)
+
+
+def need_root():
+    if os.geteuid() != 0:
+        cannot("it needs root")
+
+
+def need_program(name):
+    if shutil.which(name) is None:
+        cannot(f"{name} is not installed (devtools/setup.sh)")
+
+
+def wait_until(condition, seconds, what):
+    """Looks every few milliseconds, at most so long; returns what it saw."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        seen = condition()
+        if seen:
+            return seen
+        time.sleep(0.005)
+    pytest.fail(f"after {seconds} s still not: {what}")
+
+
+class Done:
+    """A finished command."""
+
+    def __init__(self, args, status, out, err, stats=None):
+        self.args, self.status, self.out, self.err = args, status, out, err
+        self.stats = stats
+
+    def steps(self):
+        """The JSON lines of a guest program."""
+        return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
+
+    def results(self):
+        return [s["result"] for s in self.steps() if s.get("step") == "traffic"]
+
+    def nic(self, name="nic0"):
+        return next(n for n in self.stats["nics"] if n["name"] == name)["counters"]
+
+    def violations(self):
+        return {k: v for n in self.stats["nics"] for k, v in n["counters"].items()
+                if k.startswith("violation_")}
+
+    def ok(self):
+        tail = "\n".join(self.out.splitlines()[-30:] + ["--"] + self.err.splitlines()[-30:])
+        assert self.status == 0, f"status {self.status}: {self.args}\n{tail}"
+        return self
+
+
+def run(args, timeout=60, env=None, user=None, cwd=None):
+    """Runs a command in a session of its own, so that nothing of it survives."""
+    args = [str(a) for a in args]
+    if user is not None:
+        args = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] + args
+    proc = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, errors="replace",
+                            env={**os.environ, **(env or {})}, cwd=cwd,
+                            start_new_session=True)
+    try:
+        out, err = proc.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(proc.pid, signal.SIGKILL)
+        out, err = proc.communicate()
+        tail = "\n".join(out.splitlines()[-20:] + ["--"] + err.splitlines()[-20:])
+        pytest.fail(f"not done after {timeout} s: {' '.join(args)}\n{tail}")
+    return Done(args, proc.returncode, out, err)
+
+
+class Machine:
+    """How tests start hvsim: `run` for one command as the guest, `serve` for
+    a host that stays."""
+
+    def __init__(self, folder, env, user=None):
+        self.folder, self.env, self.user = folder, env, user
+        self.count = 0
+        self.servers = []
+
+    def path(self, name):
+        self.count += 1
+        return self.folder / f"{self.count}-{name}"
+
+    def run(self, options, command, timeout=60):
+        stats = self.path("stats.json")
+        done = run([HVSIM, "run", "--stats-json", stats, *options, "--", *command],
+                   timeout=timeout, env=self.env, user=self.user, cwd=self.folder)
+        if stats.exists():
+            done.stats = json.loads(stats.read_text())
+        return done
+
+    def serve(self, options):
+        server = Server(self, options)
+        self.servers.append(server)
+        server.wait_ready()
+        return server
+
+    def end(self):
+        for server in self.servers:
+            server.end()
+
+
+class Server:
+    """`hvsim serve`, driven through its control socket."""
+
+    def __init__(self, machine, options):
+        self.machine = machine
+        self.control = machine.path("control")
+        self.log = machine.path("serve.log")
+        self.guests = []
+        with open(self.log, "w", encoding="utf-8") as log:
+            self.proc = subprocess.Popen(
+                [str(a) for a in [HVSIM, "serve", "--control", self.control, *options]],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=machine.folder,
+                env={**os.environ, **machine.env}, start_new_session=True)
+        self.pid = self.proc.pid
+
+    def wait_ready(self):
+        def ready():
+            if self.proc.poll() is not None:
+                pytest.fail(f"hvsim serve ended:\n{self.log.read_text()}")
+            return self.control.exists() and self.try_ctl("list") is not None
+        wait_until(ready, 10, "hvsim serve answers")
+
+    def try_ctl(self, *words):
+        done = run([HVSIM, "ctl", "--control", self.control, "--json", *words], timeout=20)
+        return json.loads(done.out) if done.status == 0 and done.out.strip() else None
+
+    def ctl(self, *words):
+        answer = self.try_ctl(*words)
+        assert answer is not None, f"hvsim ctl {' '.join(words)} failed"
+        return answer
+
+    def counters(self, nic="nic0"):
+        answer = self.ctl("counters")
+        answer = answer.get("result", answer)
+        return next(n for n in answer["nics"] if n["name"] == nic)["counters"]
+
+    def guest_command(self, command, guest=None):
+        which = ["--guest", guest] if guest else []
+        return [str(a) for a in
+                [HVSIM, "exec", "--control", self.control, *which, "--", *command]]
+
+    def exec(self, command, guest=None, timeout=60):
+        return run(self.guest_command(command, guest), timeout=timeout,
+                   env=self.machine.env, cwd=self.machine.folder)
+
+    def start(self, command, guest=None):
+        """Starts a guest program in the background; its first line is read."""
+        log = open(self.machine.path("guest.log"), "w+", encoding="utf-8")
+        proc = subprocess.Popen(self.guest_command(command, guest), stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=subprocess.STDOUT,
+                                env={**os.environ, **self.machine.env},
+                                cwd=self.machine.folder, start_new_session=True)
+        proc.log = Path(log.name)
+        log.close()
+        self.guests.append(proc)
+        return proc
+
+    def end(self):
+        for guest in self.guests:
+            kill_group(guest)
+        if self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGTERM)
+            try:
+                self.proc.wait(10)
+            except subprocess.TimeoutExpired:
+                kill_group(self.proc)
+                pytest.fail("hvsim serve did not end on SIGTERM")
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def kill_group(proc):
+    """Ends a process that a test started, with all it started itself."""
+    try:
+        os.killpg(proc.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    proc.wait(10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    for program in (HVSIM, RIGHT, WRONG, LOAD):
+        if not program.exists():
+            pytest.exit(f"{program} is not built: set HVSIM_BUILD", returncode=1)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    m = Machine(tmp_path, {"TMPDIR": str(tmp_path)})
+    yield m
+    m.end()
+    left = [p for p in tmp_path.rglob("*") if p.is_socket()]
+    assert not left, f"hvsim left {left}"
+
+
+@pytest.fixture
+def user_machine(tmp_path_factory):
+    """A machine whose hvsim and guests run as an ordinary user."""
+    need_root()
+    need_program("setpriv")
+    folder = Path("/tmp") / f"hvsim-user-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, NOBODY, NOBODY)
+    env = {"TMPDIR": str(folder), "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    probe = run(["test", "-x", HVSIM], user=NOBODY)
+    try:
+        if probe.status != 0:
+            cannot(f"an ordinary user cannot reach {HVSIM}")
+        m = Machine(folder, env, user=NOBODY)
+        yield m
+        m.end()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def hugepages(tmp_path_factory):
+    """A hugetlbfs of 512 MB in a private place; the pages are given back."""
+    need_root()
+    pages = Path("/proc/sys/vm/nr_hugepages")
+    before = int(pages.read_text())
+    folder = tmp_path_factory.mktemp("huge")
+    mounted = False
+    try:
+        pages.write_text(str(before + 256))
+        if int(pages.read_text()) < before + 256:
+            cannot("the kernel has no 256 free hugepages")
+        mount = run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", folder])
+        if mount.status != 0:
+            cannot(f"hugetlbfs cannot be mounted: {mount.err.strip()}")
+        mounted = True
+        yield folder
+    except OSError as err:
+        cannot(f"hugepages: {err}")
+    finally:
+        if mounted:
+            run(["umount", folder])
+        pages.write_text(str(before))
+
+
+class Memory:
+    """EAL options of the four memory modes."""
+
+    NAMES = ["va-hugepages", "va-no-huge", "va-in-memory", "pa-hugepages"]
+
+    def __init__(self, request):
+        self.request = request
+
+    def eal(self, mode):
+        if mode == "va-no-huge":
+            return ["--iova-mode=va", "--no-huge", "-m", "256"]
+        folder = self.request.getfixturevalue("hugepages")
+        common = ["--huge-dir", folder, "-m", "256"]
+        if mode == "va-in-memory":
+            return ["--iova-mode=va", "--in-memory", *common]
+        return [f"--iova-mode={mode[:2]}", *common]
+
+
+@pytest.fixture
+def memory(request):
+    return Memory(request)
+
+
+def ethdev(eal, *options):
+    """The command line of the ethdev client on the built-in driver."""
+    if not ETHDEV.exists():
+        cannot("the ethdev client is not built: no libdpdk, or a sanitized build")
+    return [ETHDEV, "-l", "0", "--no-pci", "--no-telemetry",
+            f"--file-prefix=hvsim{os.getpid()}", *eal, "--", *options]
+
+
+NO_HUGE = ["--iova-mode=va", "--no-huge", "-m", "256"]
+
+
+@pytest.fixture
+def namespaces():
+    """Two network namespaces, removed with all that is in them."""
+    need_root()
+    need_program("ip")
+    names = [f"hvsim-a-{os.getpid()}", f"hvsim-b-{os.getpid()}"]
+    made = []
+    try:
+        for name in names:
+            done = run(["ip", "netns", "add", name])
+            if done.status != 0:
+                cannot(f"network namespaces: {done.err.strip()}")
+            made.append(name)
+        yield names
+    finally:
+        for name in made:
+            run(["ip", "netns", "del", name])

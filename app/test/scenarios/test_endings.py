@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Guests that die, stop or hog; a host that dies; and what being idle costs."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import HVSIM, LOAD, NO_HUGE, ethdev, kill_group, run, wait_until
+
+SEED = 20260101
+
+
+def holdings(pid):
+    """What a process holds: descriptors by kind, mappings, files of its folder."""
+    fds = {}
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(fd)
+        except OSError:
+            continue
+        kind = target.split(":")[0] if ":" in target else target
+        fds[kind] = fds.get(kind, 0) + 1
+    maps = len(Path(f"/proc/{pid}/maps").read_text().splitlines())
+    return fds, maps
+
+
+def files_below(folder):
+    return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*")
+                  if not p.name.endswith((".log", ".json")))
+
+
+def kill_at_random(server, command, count, seed):
+    """Starts a guest and kills it at a random moment, so many times."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        guest = server.start(command)
+        time.sleep(rng.uniform(0, 0.25))
+        kill_group(guest)
+        server.guests.remove(guest)
+
+
+def check_clean(server, before, machine, kills, command):
+    """The next guest works, and hvsim holds what it held at the start."""
+    done = server.exec(command)
+    done.ok()
+
+    def same():
+        fds, maps = holdings(server.pid)
+        return fds == before[0] and maps <= before[1] + 8
+    wait_until(same, 10, f"after {kills} kills hvsim holds {holdings(server.pid)}, "
+                         f"at first {before}")
+
+
+def killed_guests(machine, kills):
+    server = machine.serve(["--nic", "queues=4,port=echo", "--seed", "7"])
+    short = [LOAD, "--messages", "2000", "--queues", "4"]
+    server.exec(short).ok()         # what is made once is there now
+    before = holdings(server.pid)
+    files = files_below(machine.folder)
+    step = max(kills // 10, 1)
+    for i in range(0, kills, step):
+        kill_at_random(server, [LOAD, "--forever", "--queues", "4"], step, SEED + i)
+        check_clean(server, before, machine, i + step, short)
+    assert files_below(machine.folder) == files
+    assert not [k for k in server.counters() if k.startswith("violation_")]
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+def test_guests_killed_at_20_random_points_leave_nothing(machine):
+    killed_guests(machine, 20)
+
+
+@pytest.mark.full
+def test_guests_killed_at_200_random_points_leave_nothing(machine):
+    killed_guests(machine, 200)
+
+
+@pytest.mark.full
+def test_builtin_drivers_killed_at_random_points_leave_nothing(machine):
+    server = machine.serve(["--nic", "queues=4,port=echo"])
+    eal = [*NO_HUGE, "--no-shconf"]
+    short = ethdev(eal, "--queues", "4", "--rounds", "1")
+    server.exec(short).ok()
+    before = holdings(server.pid)
+    rng = random.Random(SEED)
+    for i in range(40):
+        guest = server.start(ethdev(eal, "--queues", "4", "--forever"))
+        time.sleep(rng.uniform(0, 0.6))
+        kill_group(guest)
+        server.guests.remove(guest)
+        if i % 10 == 9:
+            check_clean(server, before, machine, i + 1, short)
+
+
+# ---- the host dies ----
+
+@pytest.mark.quick
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_a_guest_sees_its_host_vanish_and_ends_by_its_own_means(machine, how):
+    """The descriptor gives EIO; the program is not killed by it."""
+    server = machine.serve(["--nic", "queues=1,port=echo"])
+    script = ("import os, select, sys\n"
+              "fd = os.open(sys.argv[1], os.O_RDWR)\n"
+              "print('ready', flush=True)\n"
+              "select.select([fd], [], [], 20)\n"
+              "try:\n"
+              "    os.read(fd, 4)\n"
+              "    print('read', flush=True)\n"
+              "except OSError as err:\n"
+              "    print('errno', err.errno, flush=True)\n"
+              "try:\n"
+              "    os.write(fd, b'\\1\\0\\0\\0')\n"
+              "    print('wrote', flush=True)\n"
+              "except OSError as err:\n"
+              "    print('errno', err.errno, flush=True)\n"
+              "print('bye', flush=True)\n")
+    find = "import os; print([n for n in os.listdir('/sys/class/uio')][0])"
+    uio = server.exec(["/usr/bin/python3", "-c", find]).ok().out.strip()
+    guest = server.start(["/usr/bin/python3", "-c", script, f"/dev/{uio}"])
+    wait_until(lambda: "ready" in guest.log.read_text(), 10, "the guest is ready")
+    server.proc.send_signal(how)
+    server.proc.wait(10)
+    guest.wait(10)
+    assert guest.returncode == 0, guest.log.read_text()
+    assert guest.log.read_text().split("\n")[1:4] == ["errno 5", "errno 5", "bye"]
+    if how == signal.SIGKILL and server.control.exists():
+        server.control.unlink()     # nobody could remove it
+
+
+@pytest.mark.quick
+def test_hvsim_run_ends_with_the_status_of_its_command(machine):
+    assert machine.run(["--nic", "port=echo"], ["sh", "-c", "exit 37"]).status == 37
+    assert machine.run(["--nic", "port=echo"], ["true"]).status == 0
+    assert machine.run(["--nic", "port=echo"],
+                       ["sh", "-c", "kill -TERM $$"]).status in (-15, 128 + 15)
+
+
+@pytest.mark.quick
+def test_nothing_is_left_in_the_file_system(machine):
+    before = {p for place in ("/tmp", "/dev/shm", "/run", "/var/run")
+              for p in Path(place).glob("*hvsim*")}
+    machine.run(["--nic", "port=echo"], [LOAD, "--messages", "100"]).ok()
+    server = machine.serve(["--nic", "port=echo"])
+    server.exec([LOAD, "--messages", "100"]).ok()
+    server.end()
+    after = {p for place in ("/tmp", "/dev/shm", "/run", "/var/run")
+             for p in Path(place).glob("*hvsim*")}
+    assert after <= before
+    assert not server.control.exists()
+
+
+# ---- nobody blocks anybody ----
+
+@pytest.mark.quick
+def test_a_stopped_guest_blocks_nobody(machine):
+    """Two guests of one switch; one is stopped in mid-flood of broadcasts."""
+    config = machine.path("two.json")
+    config.write_text(json.dumps({
+        "guests": [{"name": "a"}, {"name": "b"}],
+        "nics": [{"name": "nica", "guest": "a", "port": "gen:size=64,rate=100kpps"},
+                 {"name": "nicb", "guest": "b", "port": "echo"}]}))
+    server = machine.serve(["--config", config])
+    stopped = server.start([LOAD, "--receive", "--forever"], guest="a")
+    wait_until(lambda: "ready" in stopped.log.read_text(), 10, "guest a is ready")
+    os.killpg(stopped.pid, signal.SIGSTOP)
+    done = server.exec([LOAD, "--messages", "20000"], guest="b")
+    result = done.ok().steps()[-1]
+    assert result["done"] == 20000 and result["frames"] > 0
+    os.killpg(stopped.pid, signal.SIGCONT)
+
+
+@pytest.mark.full
+def test_four_saturated_nics_get_fair_shares(machine):
+    """Least and best share of one core differ by less than 20 %."""
+    nics = []
+    for i in range(4):
+        nics += ["--nic", f"name=n{i},queues=1,port=sink"]
+    server = machine.serve(["--check", "fast", "--cpus", "0", *nics])
+    guests = [server.start([LOAD, "--forever", "--nic", str(i), "--bytes", "64", "--per", "8"])
+              for i in range(4)]
+    for g in guests:
+        wait_until(lambda g=g: "ready" in g.log.read_text(), 10, "a guest is ready")
+
+    def frames():
+        return [server.counters(f"n{i}")["tx_frames"] for i in range(4)]
+    wait_until(lambda: min(frames()) > 1000, 20, "all NICs carry frames")
+    first = frames()
+    time.sleep(8)
+    shares = [b - a for a, b in zip(first, frames())]
+    print("shares:", shares)
+    assert min(shares) > 0.8 * max(shares)
+
+
+# ---- idle ----
+
+@pytest.mark.full
+def test_an_idle_host_costs_less_than_a_hundredth_of_a_core(machine):
+    """A guest with four queues open and silent, for ten seconds."""
+    server = machine.serve(["--nic", "queues=4,port=echo"])
+    guest = server.start([LOAD, "--receive", "--forever", "--queues", "4"])
+    wait_until(lambda: "ready" in guest.log.read_text(), 10, "the guest is ready")
+    os.killpg(guest.pid, signal.SIGSTOP)    # it polls: leave the processor to hvsim
+    time.sleep(1)
+    before = server.cpu_seconds()
+    time.sleep(10)
+    spent = server.cpu_seconds() - before
+    print(f"idle: {spent / 10 * 100:.2f} % of a core")
+    assert spent < 0.1
+
+
+@pytest.mark.full
+def test_the_first_frame_after_a_pause_is_served_soon(machine):
+    """The best of several tries, as other programs run here: below 2 ms."""
+    done = machine.run(["--nic", "port=echo"], [LOAD, "--pauses", "20"])
+    result = done.ok().steps()[-1]
+    print(result)
+    assert sorted(result["first_us"])[len(result["first_us"]) // 2] < 2000
+
+
+@pytest.mark.quick
+def test_a_second_instance_does_not_collide_with_the_first(machine):
+    servers = [machine.serve(["--nic", "port=echo"]) for _ in range(2)]
+    for server in servers:
+        server.exec([LOAD, "--messages", "1000"]).ok()
+
+
+@pytest.mark.quick
+def test_long_paths_work(machine):
+    deep = machine.folder
+    for _ in range(6):
+        deep = deep / ("d" * 60)
+    deep.mkdir(parents=True)
+    done = run([HVSIM, "run", "--control", deep / "control", "--nic", "port=echo", "--", LOAD,
+                "--messages", "500"], env={"TMPDIR": str(deep)}, cwd=deep)
+    done.ok()
