@@ -84,11 +84,32 @@ struct config {
 void config_init(struct config *config);
 void config_fini(struct config *config);
 /* Each returns 0, or -EINVAL with one clear sentence in error. */
+/* A setting of the whole host by its option name: "host", "kernel", "iova",
+ * "seed", "check", "strict", "poll", "cpus", "numa", "control", "trace". */
+int config_set(struct config *config, const char *name, const char *value, char *error,
+	unsigned int bytes);
 int config_add_nic(struct config *config, const char *spec, char *error, unsigned int bytes);
 int config_add_port(struct config *config, const char *spec, char *error, unsigned int bytes);
 /* A JSON topology; see doc/guides/hvsim. */
 int config_load_file(struct config *config, const char *path, char *error, unsigned int bytes);
-/* Fills in defaults and checks names, profiles and references. */
+/* Fills in defaults and checks names, profiles and references. May be called
+ * again after something was added. */
 int config_finish(struct config *config, char *error, unsigned int bytes);
+/* The profiles there are, which core/ does not know: until told, any will do. */
+struct config_profiles {
+	const char *(*host)(unsigned int i);    /* the i-th name, NULL after the last */
+	const char *(*kernel)(unsigned int i);
+	const char *kernel_default;
+};
+void config_set_profiles(const struct config_profiles *known);
+void config_remove_nic(struct config *config, const char *name);
+
+/* What a VLAN text says: "" none, "100" access, "trunk:1-10,20" or "trunk" (all). */
+struct config_vlan {
+	bool trunk;
+	uint16_t access;                /* 0 = no VLANs */
+	uint64_t allowed[64];           /* trunk: bit per VLAN id */
+};
+int config_parse_vlan(const char *text, struct config_vlan *vlan);
 
 #endif /* HVSIM_CONFIG_H */
