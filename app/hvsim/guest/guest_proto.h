@@ -44,6 +44,7 @@ enum guest_op {
 	GUEST_MEM_MAP,              /* struct guest_mem + fd (none: anonymous); no reply */
 	GUEST_MEM_UNMAP,            /* struct guest_mem; the reply says hvsim let go of it */
 	GUEST_CHANNELS,             /* uio number -> struct guest_channels + a fd per channel */
+	GUEST_UFFD,                 /* struct guest_uffd + fd (none: not possible); no reply */
 };
 
 struct guest_msg {                  /* starts every message and reply */
@@ -112,6 +113,19 @@ struct guest_mem {
 	uint64_t offset;            /* in the file */
 	uint32_t flags;             /* MAP_* as the guest gave them */
 	uint32_t prot;
+};
+
+/*
+ * A process has mapped the monitor page (map 2): sent right after every such
+ * mmap, and by a forked child for each mapping it inherited. The descriptor is
+ * what guest_uffd_register() returned; the library closes its own after
+ * sending. While hvsim sleeps it write-protects the mapping, and a store into
+ * it wakes hvsim. Without a descriptor hvsim polls the page slowly instead.
+ * munmap and exit need no message.
+ */
+struct guest_uffd {
+	uint64_t address;
+	uint64_t bytes;
 };
 
 #define GUEST_CHANNELS_PER_REPLY GUEST_PROTO_FDS_MAX

@@ -8,7 +8,11 @@
  *
  *   vm.c       guests; the transport that the VSP uses; monitor polling
  *   device.c   offers, opens, closes, rescinds; rings as this kernel makes them
+ *   monitor.c  the VM-wide pages: pending bits, latencies, foreign changes
+ *   idle.c     how a store into the monitor page wakes a sleeping hvsim
  *   tree.c     the sysfs tree on disk
+ *   attr.c     reading and writing attributes
+ *   driver.c   which of the kernel's drivers a device is bound to
  *   profile.c  what kernels differ in
  *   server.c   the sockets of guest_proto.h
  *   uio.c      open files of /dev/uioN: counts, kicks, EIO
@@ -41,6 +45,8 @@ struct kern_profile {
 	uint32_t control_page_bytes;    /* of the int and monitor maps: as announced */
 	bool subchannel_irq_oops;       /* an unmasked subchannel interrupt is fatal */
 	bool driver_override;
+	bool attrs_need_open;           /* channels/N attributes: EINVAL until it is open */
+	bool cpu_writable;              /* channels/N/cpu */
 };
 const struct kern_profile *kern_profile_find(const char *name);
 const struct kern_profile *kern_profile_next(const struct kern_profile *profile);
@@ -80,6 +86,17 @@ struct hv_channel {             /* the transport's handle */
 	bool ring_visible;      /* the attribute exists */
 	struct engine_timer ring_timer;
 	uint64_t interrupts, events;
+	uint32_t cpu;
+	uint64_t dir_inode;     /* of channels/<relid> in the tree */
+	bool rescinded;         /* only its folder is left, for a moment */
+	bool oopsed;
+};
+
+enum kern_driver {
+	KERN_DRIVER_NONE,
+	KERN_DRIVER_UIO,        /* uio_hv_generic */
+	KERN_DRIVER_NETVSC,     /* hv_netvsc */
+	KERN_DRIVER_COUNT,
 };
 
 struct hv_device;               /* is a struct kern_device */
@@ -94,11 +111,15 @@ struct kern_device {
 	struct hv_channel *channels;
 	struct shm recv, send;
 	uint32_t recv_gpadl, send_gpadl;
-	unsigned int open_files;        /* struct uio_file alive */
+	unsigned int open_files;        /* struct uio_file alive: kern_device_open() counts */
 	struct uio_file *files;
 	bool gone;              /* rescinded */
-	struct engine_timer revoke_timer;
 	bool isolated;
+	bool monitor;           /* the host gives its channels monitor ids */
+	uint16_t latency_100ns;
+	enum kern_driver driver;
+	char driver_override[64];       /* "" = none */
+	uint64_t dir_inode, uio_inode;  /* of its folders in the tree */
 };
 
 struct kern_vm {                /* is a struct hv_guest */
@@ -116,6 +137,13 @@ struct kern_vm {                /* is a struct hv_guest */
 	uint8_t monitor_used[16];       /* bitmap of monitor ids */
 	struct engine_poller poller;    /* the monitor page */
 	struct guest_memory *memory;
+	struct tree *tree;
+	struct idle *idle;
+	struct kern_monitor *monitor;
+	struct kern_device *gone;       /* rescinded, files still open */
+	struct kern_grave *graves;      /* memory waiting to be revoked */
+	bool new_id[KERN_DRIVER_COUNT]; /* the driver was told of NICs */
+	bool crashed;                   /* its kernel oopsed; until all files are closed */
 };
 
 /* ---- vm.c ---- */
@@ -135,15 +163,22 @@ struct kern_device *kern_device_by_uio(struct kern_vm *vm, uint32_t uio);
 /* First open: rings are reset and the channel is opened on the host; further
  * ones only count. Returns 0 or -errno. */
 int kern_device_open(struct kern_device *device);
-/* Last release closes primary and subchannels on the host. */
+/* Last release closes primary and subchannels on the host. Never touch the
+ * device afterwards: a rescinded one is freed here. */
 void kern_device_release(struct kern_device *device);
 /* The kernel's irqcontrol beyond what the library did itself: bits of the
  * interrupt page are looked at, monitor-less channels are signalled. */
 void kern_device_kicked(struct kern_device *device, bool enable);
-/* Finds the channel whose `ring` attribute this is, or NULL. */
+/* Finds the channel whose `ring` attribute this is, or NULL. Mapping it is
+ * -ENODEV unless its state is KERN_CHANNEL_OPEN. */
 struct hv_channel *kern_ring_by_path(struct kern_vm *vm, const char *path);
 
-/* ---- tree.c ---- */
+/* ---- idle.c ---- */
+/* GUEST_UFFD: a process mapped the monitor page. Takes fd over; -1: none. */
+void idle_watch(struct kern_vm *vm, pid_t pid, const struct guest_uffd *where, int fd);
+void idle_process_gone(struct kern_vm *vm, pid_t pid);
+
+/* ---- tree.c, attr.c; paths are those of the guest: /sys/... ---- */
 int tree_create(struct kern_vm *vm);
 void tree_destroy(struct kern_vm *vm);
 int tree_device_add(struct kern_device *device);
