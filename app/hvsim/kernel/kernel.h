@@ -89,7 +89,6 @@ struct hv_channel {             /* the transport's handle */
 	uint32_t cpu;
 	uint64_t dir_inode;     /* of channels/<relid> in the tree */
 	bool rescinded;         /* only its folder is left, for a moment */
-	bool oopsed;
 };
 
 enum kern_driver {
@@ -120,6 +119,7 @@ struct kern_device {
 	enum kern_driver driver;
 	char driver_override[64];       /* "" = none */
 	uint64_t dir_inode, uio_inode;  /* of its folders in the tree */
+	uint32_t uio_events;            /* as the `event` attribute counts them */
 };
 
 struct kern_vm {                /* is a struct hv_guest */
@@ -144,6 +144,7 @@ struct kern_vm {                /* is a struct hv_guest */
 	struct kern_grave *graves;      /* memory waiting to be revoked */
 	bool new_id[KERN_DRIVER_COUNT]; /* the driver was told of NICs */
 	bool crashed;                   /* its kernel oopsed; until all files are closed */
+	struct engine_timer crash_timer;
 };
 
 /* ---- vm.c ---- */
