@@ -47,6 +47,7 @@ struct config_nic {
 	bool has_mac_filter;
 	bool mac_spoofing;              /* MAC change allowed; default true */
 	bool vf;                        /* a VF is present at start */
+	bool two_sections;              /* ws2008: a large and a small receive section */
 };
 
 struct config_port {

@@ -124,7 +124,7 @@ struct recv_section {
 	C(rx_drop_no_section) C(rx_drop_ring_full) C(rx_drop_filter) C(rx_drop_not_open) \
 	C(rx_drop_length) C(rx_drop_link) \
 	C(interrupts) C(signals) C(wakeups) C(sleeps) C(ring_full) C(opens) C(dead) \
-	C(bytes_in_place) C(bytes_copied) C(violations)
+	C(bytes_in_place) C(bytes_copied) C(violations) C(tx_lost)
 
 struct queue_counters {
 #define C(name) uint64_t name;
@@ -153,6 +153,11 @@ struct vsp_channel {
 	uint16_t index;                 /* 0 primary */
 	enum channel_state state;
 	bool signalled;                 /* since it fell asleep */
+	bool offered;                   /* subchannels: the guest was told of it */
+	/* The backend restarted (RSS change): data messages up to this ring index
+	 * were in flight. They are completed with success and lost (tx_lost). */
+	bool losing;
+	uint32_t lose_until;
 	unsigned int idle_rounds;
 	struct host_rx_ring from_guest;
 	struct host_tx_ring to_guest;
@@ -207,6 +212,9 @@ struct vsp_nic {
 	unsigned int control_free_count;
 	struct pending_packet *control_head, **control_tail;    /* await a control section */
 	unsigned int control_queued_bytes;
+	/* messages to the guest that await a control section; they go first */
+	struct pending_packet *outgoing_head, **outgoing_tail;
+	unsigned int outgoing_count;
 	unsigned int subchannels_requested;
 	bool table_sent;
 
@@ -222,6 +230,7 @@ struct vsp_nic {
 
 	/* state of the world */
 	bool link_up;
+	bool link_told;                 /* what the guest believes */
 	uint64_t link_bps;
 	bool vf_present, vf_announced;
 	uint32_t vf_serial;
@@ -233,7 +242,27 @@ struct vsp_nic {
 	uint64_t rule_counts[VSP_RULE_COUNT];
 	uint64_t violations;
 	uint64_t rx_drop_total;
+	uint64_t vf_rx_frames;          /* to the guest while its data path was the VF */
 };
+
+/* Bits of tx_csum and rx_csum. */
+enum nic_csum {
+	NIC_CSUM_IP4 = 0x1,
+	NIC_CSUM_TCP4 = 0x2,
+	NIC_CSUM_UDP4 = 0x4,
+	NIC_CSUM_TCP6 = 0x8,
+	NIC_CSUM_UDP6 = 0x10,
+	NIC_CSUM_ALL = 0x1f,
+};
+
+/* ---- nic.c ---- */
+/* Most queues the guest can get: by configuration, profile and NVSP version. */
+unsigned int nic_queues_granted(const struct vsp_nic *nic);
+/* The primary's id, for traces and logs; 0 while it is closed. */
+uint32_t nic_relid(const struct vsp_nic *nic);
+/* The backend restarts: what the guest has sent so far and nobody has looked
+ * at is lost, though completed; the receive sections are divided anew. */
+void nic_restart_backend(struct vsp_nic *nic);
 
 /* ---- check.c ---- */
 extern struct vsp_settings vsp_settings;
@@ -266,6 +295,16 @@ uint64_t channel_next_ns(void *arg);
 void nvsp_reset(struct vsp_nic *nic);           /* at open of the primary */
 void nvsp_handle(struct vsp_channel *channel, const struct host_packet *packet);
 void nvsp_subchannel_opened(struct vsp_channel *channel);
+/* Takes back all subchannels: when the primary closes. */
+void nvsp_rescind_subchannels(struct vsp_nic *nic);
+/* Sends, or completes with, an NVSP message: padded and traced. */
+void nvsp_send(struct vsp_nic *nic, uint64_t transaction_id, bool want_completion,
+	const void *message, uint32_t bytes);
+void nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
+	const void *message, uint32_t bytes);
+/* The completion of an RNDIS message. */
+void nvsp_complete_rndis(struct vsp_channel *channel, const struct host_packet *request,
+	uint32_t status);
 uint32_t nvsp_padded_bytes(const struct vsp_nic *nic);  /* of a host message */
 
 /* ---- rndis.c: control messages ---- */
@@ -276,6 +315,11 @@ void rndis_control(struct vsp_channel *channel, const struct host_packet *packet
 void rndis_send(struct vsp_nic *nic, const void *message, uint32_t bytes);
 void rndis_section_freed(struct vsp_nic *nic);  /* a control section came back */
 void rndis_indicate(struct vsp_nic *nic, uint32_t status, const void *buffer, uint32_t bytes);
+void rndis_reset(struct vsp_nic *nic);          /* forgets what is queued */
+/* Tells the guest the link's state; waits if the control sections are out. */
+void rndis_indicate_link(struct vsp_nic *nic, bool up);
+/* Sends the current offload configuration. */
+void rndis_indicate_offload(struct vsp_nic *nic);
 
 /* ---- oid.c ---- */
 /* Writes the answer (at most size bytes) and its length; returns NDIS_STATUS_*. */
@@ -284,11 +328,26 @@ uint32_t oid_query(struct vsp_nic *nic, uint32_t oid, void *answer, uint32_t siz
 uint32_t oid_set(struct vsp_nic *nic, uint32_t oid, const uint8_t *data, uint32_t bytes);
 void oid_reset(struct vsp_nic *nic);            /* settings back to their start */
 
+/* ---- oid_offload.c, oid_rss.c: parts of oid.c ---- */
+/* NDIS_OFFLOAD: what the host can do, or what is switched on. Returns its size. */
+uint32_t oid_offload_build(const struct vsp_nic *nic, bool current, struct ndis_offload *offload);
+uint32_t oid_offload_set(struct vsp_nic *nic, const uint8_t *data, uint32_t bytes);
+void oid_offload_reset(struct vsp_nic *nic);
+/* The checksum offloads that the host offers: enum nic_csum. */
+uint8_t oid_offload_tx_csum(const struct vsp_nic *nic);
+bool oid_offload_rsc(const struct vsp_nic *nic);
+uint32_t oid_rss_capabilities(const struct vsp_nic *nic,
+	struct ndis_rss_capabilities *capabilities);
+uint32_t oid_rss_set(struct vsp_nic *nic, const uint8_t *data, uint32_t bytes);
+void oid_rss_reset(struct vsp_nic *nic);
+
 /* ---- vf.c ---- */
 void vf_reset(struct vsp_nic *nic);
 void vf_rndis_initialised(struct vsp_nic *nic); /* after INIT_CMPLT */
-void vf_switch_requested(struct vsp_nic *nic, uint32_t path, uint64_t transaction_id,
-	bool want_completion);
+void vf_switch_requested(struct vsp_channel *channel, const struct host_packet *packet,
+	uint32_t path);
+int vf_offer(struct vsp_nic *nic);
+int vf_revoke(struct vsp_nic *nic);
 
 /* ---- rx.c: frames to the guest ---- */
 /* Divides the sections among queues; after negotiation and RSS changes. */

@@ -16,6 +16,20 @@ enum vsp_ppi_set {
 	VSP_PPI_NO_HASH_ON_ONE_QUEUE = 0x20,
 };
 
+/* Where a host does not do what its structures say. */
+enum vsp_quirk {
+	VSP_QUIRK_LINK_OIDS_UP = 0x1,   /* link OIDs always say connected */
+	VSP_QUIRK_SET_DATA_AT_20 = 0x2, /* SET ignores the offset of its data */
+	VSP_QUIRK_RSS_ALL_ANEW = 0x4,   /* "unchanged" flags of RSS are ignored */
+	VSP_QUIRK_HALT_IGNORED = 0x8,   /* RNDIS HALT has no effect */
+	VSP_QUIRK_GRANTS_FEWER = 0x10,  /* fewer subchannels than asked, with success */
+	VSP_QUIRK_OFFLOAD_REVISION = 0x20,  /* the same whatever NDIS version the guest said */
+	VSP_QUIRK_TABLE_AT_40 = 0x40,   /* the indirection table is not where its offset says */
+	VSP_QUIRK_FEW_INDICATIONS = 0x80,   /* only link and offload changes are told */
+	VSP_QUIRK_DATA_PATH_STAYS = 0x100,  /* an open does not switch back to synthetic */
+	VSP_QUIRK_LONG_OID_LIST = 0x200,    /* lists OIDs that it does not answer */
+};
+
 struct vsp_profile {
 	const char *name;
 	const char *about;              /* what it stands for, and what is "chosen" */
@@ -48,6 +62,9 @@ struct vsp_profile {
 	bool filter_readable;           /* packet filter query tells the truth */
 	uint16_t indirection_offset;    /* in SEND_INDIRECTION_TABLE */
 	uint32_t ring_limit_bytes;      /* host-to-guest ring use is limited; 0 = no */
+	uint16_t latency_100ns;         /* of the monitor */
+	uint16_t multicast_max;         /* OID_802_3_MAXIMUM_LIST_SIZE */
+	uint32_t quirks;                /* enum vsp_quirk */
 };
 
 extern const struct vsp_profile vsp_profiles[];
