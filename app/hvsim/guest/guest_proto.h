@@ -43,7 +43,8 @@ enum guest_op {
 	GUEST_RING_OPEN,            /* path of a `ring` attribute -> struct guest_ring_reply + fd */
 	GUEST_MEM_MAP,              /* struct guest_mem + fd (none: anonymous); no reply */
 	GUEST_MEM_UNMAP,            /* struct guest_mem; the reply says hvsim let go of it */
-	GUEST_CHANNELS,             /* uio number -> struct guest_channels + a fd per channel */
+	GUEST_CHANNELS,             /* struct guest_channels_request -> struct guest_channels
+	                             * + a fd per channel */
 	GUEST_UFFD,                 /* struct guest_uffd + fd (none: not possible); no reply */
 };
 
@@ -57,7 +58,9 @@ static_assert(sizeof(struct guest_msg) == 16, "guest message");
 
 struct guest_hello {
 	uint32_t version;
-	uint32_t uio;               /* GUEST_HELLO_UIO: the number opened */
+	uint32_t uio;               /* GUEST_HELLO_UIO: the number opened. GUEST_HELLO_PROCESS:
+	                             * pid whose known memory this process has too (its
+	                             * parent after fork, itself on a new connection), or 0 */
 	uint32_t iova_pa;           /* the guest's EAL says PA (1), VA (0), unknown (2) */
 	uint32_t page_bytes;
 };
@@ -130,11 +133,16 @@ struct guest_uffd {
 
 #define GUEST_CHANNELS_PER_REPLY GUEST_PROTO_FDS_MAX
 
+struct guest_channels_request {
+	uint32_t uio;
+	uint32_t first;             /* index of the first channel wanted */
+};
+
 struct guest_channels {
 	uint32_t epoch;
 	uint32_t total;             /* open channels of the device */
-	uint32_t first;             /* request: index of the first wanted */
-	uint32_t count;             /* reply: how many follow, one fd each */
+	uint32_t first;             /* index of the first in this reply */
+	uint32_t count;             /* how many follow, one fd each */
 	uint64_t ring_bytes[GUEST_CHANNELS_PER_REPLY];
 	uint64_t ring_offset[GUEST_CHANNELS_PER_REPLY];
 };
