@@ -17,12 +17,16 @@
 #define MAC_OPTIONS 0x24Du
 #define FRIENDLY_NAME_BYTES 512u
 #define MULTICAST_MAX 64u
+#define ENCAPSULATION_ON 1u
 #define CONFIG_MAC_NAME "NetworkAddress"
 #define CONFIG_MAC_CHARS 12u
 
 #define NDIS_LINK_CONNECTED 1u
 #define NDIS_LINK_DISCONNECTED 2u
 #define NDIS_DUPLEX_FULL 2u
+
+/* NDIS_STATISTICS_INFO: bytes received and sent, discards, errors both ways. */
+#define STATISTICS_VALID (0x8u | 0x10u | 0x20u | 0x200u | 0x400u)
 
 enum row_flag {
 	LISTED_5 = 0x1,         /* in the list of supported OIDs for NDIS 5 and later */
@@ -31,7 +35,7 @@ enum row_flag {
 	STATISTIC = 0x8,        /* where the profile answers statistics */
 	MULTICAST = 0x10,       /* where the profile takes a multicast list */
 	RSS = 0x20,             /* where the profile has RSS */
-	EMPTY = 0x40,           /* only long lists have it: nobody answers it */
+	OVERSTATED = 0x40,      /* long lists have it though it is not answered */
 };
 
 struct answer {
@@ -253,7 +257,8 @@ query_no_buffer(struct vsp_nic *nic, const struct oid_row *row, struct answer *a
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* NDIS_STATISTICS_INFO: which of its 18 numbers are meant, then all of them. */
+/* NDIS_STATISTICS_INFO: which of its 18 numbers are meant, then all of them.
+ * The host does not tell unicast, multicast and broadcast apart. */
 static uint32_t
 query_statistics(struct vsp_nic *nic, const struct oid_row *row, struct answer *answer)
 {
@@ -265,15 +270,12 @@ query_statistics(struct vsp_nic *nic, const struct oid_row *row, struct answer *
 		uint64_t rest[6];
 	} info = {
 		.header = { NDIS_OBJECT_DEFAULT, 1, sizeof(info) },
-		/* received bytes and errors, sent bytes and errors, discards */
-		.supported = 0x10 | 0x20 | 0x100000 | 0x80000 | 0x40000,
+		.supported = STATISTICS_VALID,
 		.in_discards = counter_sum(nic, COUNTER(rx_drop_no_section)) +
 			counter_sum(nic, COUNTER(rx_drop_ring_full)),
 		.in_errors = counter_sum(nic, COUNTER(rx_drop_length)),
 		.in_bytes = counter_sum(nic, COUNTER(rx_bytes)),
-		.in_frames = { counter_sum(nic, COUNTER(rx_frames)) },
 		.out_bytes = counter_sum(nic, COUNTER(tx_bytes)),
-		.out_frames = { counter_sum(nic, COUNTER(tx_frames)) },
 		.out_errors = counter_sum(nic, COUNTER(tx_failed)),
 	};
 
@@ -303,7 +305,7 @@ query_encapsulation(struct vsp_nic *nic, const struct oid_row *row, struct answe
 	(void)row;
 	put(answer, &header, sizeof(header));
 	for (unsigned int i = 0; i < 2; i++) {  /* IPv4, IPv6 */
-		put_u32(answer, NDIS_OFFLOAD_CSUM_OFF);     /* 1: set */
+		put_u32(answer, ENCAPSULATION_ON);
 		put_u32(answer, NDIS_ENCAPSULATION_8023);
 		put_u32(answer, FRAME_HEADER_BYTES);
 	}
@@ -326,7 +328,8 @@ row_answered(const struct vsp_nic *nic, const struct oid_row *row)
 {
 	const struct vsp_profile *profile = nic->profile;
 
-	return !(row->flags & EMPTY) && (!(row->flags & STATISTIC) || profile->statistics) &&
+	return (row->query != NULL || row->set != NULL) &&
+		(!(row->flags & STATISTIC) || profile->statistics) &&
 		(!(row->flags & MULTICAST) || profile->multicast_list) &&
 		(!(row->flags & RSS) || profile->rss_revision > 0);
 }
@@ -342,7 +345,7 @@ row_listed(const struct vsp_nic *nic, const struct oid_row *row)
 	if (nic->ndis_major >= 6 && nic->ndis_minor >= 30)
 		wanted |= LISTED_630;
 	return row->flags & wanted && (row_answered(nic, row) ||
-		(nic->profile->quirks & VSP_QUIRK_LONG_OID_LIST && !(row->flags & STATISTIC)));
+		(nic->profile->quirks & VSP_QUIRK_LONG_OID_LIST && row->flags & OVERSTATED));
 }
 
 static uint32_t
@@ -487,7 +490,7 @@ static const struct oid_row oid_rows[] = {
 	{ OID_GEN_CURRENT_LOOKAHEAD, LISTED_5, query_frame_max, FRAME_HEADER_BYTES },
 	{ OID_GEN_DRIVER_VERSION, LISTED_5, query_driver_version },
 	{ OID_GEN_MAXIMUM_TOTAL_SIZE, LISTED_5, query_frame_max, 0 },
-	{ OID_GEN_PROTOCOL_OPTIONS, LISTED_5 | EMPTY },
+	{ OID_GEN_PROTOCOL_OPTIONS, LISTED_5 | OVERSTATED },
 	{ OID_GEN_MAC_OPTIONS, LISTED_5, query_constant, MAC_OPTIONS },
 	{ OID_GEN_MEDIA_CONNECT_STATUS, LISTED_5, query_connect_status },
 	{ OID_GEN_MAXIMUM_SEND_PACKETS, LISTED_5, query_constant, UINT32_MAX },
@@ -497,7 +500,7 @@ static const struct oid_row oid_rows[] = {
 	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, LISTED_630 | RSS, NULL, 0, oid_rss_set },
 	{ OID_GEN_MAX_LINK_SPEED, LISTED_6, query_max_link_speed },
 	{ OID_GEN_LINK_STATE, LISTED_6, query_link_state },
-	{ OID_GEN_LINK_PARAMETERS, LISTED_6 | EMPTY },
+	{ OID_GEN_LINK_PARAMETERS, LISTED_6 | OVERSTATED },
 	{ OID_GEN_RNDIS_CONFIG_PARAMETER, LISTED_5, NULL, 0, set_config_parameter },
 	{ OID_GEN_FRIENDLY_NAME, LISTED_6, query_friendly_name },
 	{ OID_GEN_XMIT_OK, LISTED_5 | STATISTIC, query_counter, COUNTER(tx_frames) },
@@ -507,11 +510,11 @@ static const struct oid_row oid_rows[] = {
 	{ OID_GEN_RCV_NO_BUFFER, LISTED_5 | STATISTIC, query_no_buffer },
 	{ OID_GEN_STATISTICS, LISTED_6 | STATISTIC, query_statistics },
 	{ OID_GEN_RCV_CRC_ERROR, STATISTIC, query_constant, 0 },
-	{ OID_GEN_BYTES_RCV, LISTED_6 | STATISTIC, query_counter, COUNTER(rx_bytes) },
-	{ OID_GEN_BYTES_XMIT, LISTED_6 | STATISTIC, query_counter, COUNTER(tx_bytes) },
+	{ OID_GEN_BYTES_RCV, LISTED_6 | STATISTIC | OVERSTATED, query_counter, COUNTER(rx_bytes) },
+	{ OID_GEN_BYTES_XMIT, LISTED_6 | STATISTIC | OVERSTATED, query_counter, COUNTER(tx_bytes) },
 	{ OID_802_3_PERMANENT_ADDRESS, LISTED_5, query_permanent_mac },
 	{ OID_802_3_CURRENT_ADDRESS, LISTED_5, query_mac },
-	{ OID_802_3_MULTICAST_LIST, LISTED_5 | MULTICAST, query_multicast_list, 0,
+	{ OID_802_3_MULTICAST_LIST, LISTED_5 | MULTICAST | OVERSTATED, query_multicast_list, 0,
 		set_multicast_list },
 	{ OID_802_3_MAXIMUM_LIST_SIZE, LISTED_5, query_multicast_max },
 	{ OID_OFFLOAD_ENCAPSULATION, LISTED_6, query_encapsulation, 0, set_encapsulation },
