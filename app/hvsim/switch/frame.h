@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #define FRAME_HEADER_BYTES 14u
-/* The largest frame a port may send: a jumbo frame with two tags. */
-#define FRAME_BYTES_MAX 9216u
+/* The largest frame a port may send: an MTU of 9216, the header, two tags. */
+#define FRAME_BYTES_MAX 9238u
 
 enum frame_flag {
 	/* A VLAN tag travels beside the frame (vlan_tci), not inside it. */

@@ -35,7 +35,9 @@ struct sw_port_ops {
 	void (*stats)(struct sw_port *port, struct stat_sink *sink);    /* may be NULL */
 };
 
-/* rx and tx are seen from the switch: rx = came in at this port. */
+/* rx and tx are seen from the switch: rx = came in at this port. tx_frames
+ * counts what was handed to the port; those of them that it could not take are
+ * in tx_drops too (the port counts them). */
 struct sw_port_counters {
 	uint64_t rx_frames, rx_bytes;
 	uint64_t tx_frames, tx_bytes;
@@ -47,8 +49,12 @@ struct sw_port_counters {
 struct sw_vlan {
 	bool trunk;             /* carries tags; else an access port */
 	uint16_t access;        /* access: the VLAN of untagged frames; 0 = no VLANs */
-	uint64_t allowed[64];   /* trunk: bit per VLAN id */
+	uint64_t allowed[64];   /* trunk: bit per VLAN id; bit 0: untagged frames */
 };
+
+/* "" (no VLANs), "100" (access), "trunk:1-10,20". Returns 0, or -EINVAL with
+ * *vlan untouched. */
+int sw_vlan_parse(const char *text, struct sw_vlan *vlan);
 
 /* Embedded in the port of each kind. */
 struct sw_port {
@@ -85,9 +91,11 @@ void sw_detach(struct sw_port *port);
 /* Detaches and destroys. */
 void sw_port_remove(struct sw_port *port);
 
-/* Sends frames into the switch at this port (n <= FRAME_BATCH_MAX). */
-void sw_input(struct sw_port *from, struct frame *frames, unsigned int n);
-/* Wire only: how many frames the other end could take; UINT_MAX elsewhere. */
+/* Sends frames into the switch at this port (n <= FRAME_BATCH_MAX). A port
+ * may call it from its output(), which is what an echo does. */
+void sw_input(struct sw_port *from, const struct frame *frames, unsigned int n);
+/* How many frames the other end of a wire could take, 0 if there is none or a
+ * link is down; UINT_MAX on a learning switch. */
 unsigned int sw_room(struct sw_port *from);
 
 /* Fills in a partial checksum; the frame must be FRAME_WRITABLE. */
@@ -110,6 +118,7 @@ struct sw_port *sw_port_create(struct sw *sw, const char *spec, uint64_t seed,
 /* The help text of all kinds: name, options with units and defaults, example. */
 const char *sw_port_help(void);
 
+/* The port's counters, then those of its kind. */
 void sw_port_stats(struct sw_port *port, struct stat_sink *sink);
 
 #endif /* HVSIM_SWITCH_H */
