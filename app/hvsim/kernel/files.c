@@ -76,12 +76,21 @@ tree_dir_open(int dir_fd, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The mode is the kernel's, whatever umask hvsim was started with. */
+int
+tree_mkdir(int dir_fd, const char *name)
+{
+	if (mkdirat(dir_fd, name, 0755) < 0)
+		return -errno;
+	return fchmodat(dir_fd, name, 0755, 0) < 0 ? -errno : 0;
+}
+
 int
 tree_dir_add(int dir_fd, const char *name)
 {
-	if (mkdirat(dir_fd, name, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	return tree_dir_open(dir_fd, name);
+	int ret = tree_mkdir(dir_fd, name);
+
+	return ret < 0 && ret != -EEXIST ? ret : tree_dir_open(dir_fd, name);
 }
 
 int
@@ -89,13 +98,15 @@ tree_dirs_add(int root_fd, const char *path)
 {
 	char part[256];
 	size_t length;
+	int ret;
 
 	for (length = 1; length <= strlen(path); length++) {
 		if (path[length] != '/' && path[length] != '\0')
 			continue;
 		snprintf(part, sizeof(part), "%.*s", (int)length, path);
-		if (mkdirat(root_fd, part, 0755) < 0 && errno != EEXIST)
-			return -errno;
+		ret = tree_mkdir(root_fd, part);
+		if (ret < 0 && ret != -EEXIST)
+			return ret;
 	}
 	return 0;
 }

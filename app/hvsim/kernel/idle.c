@@ -21,7 +21,7 @@
 #define PROTECT_AFTER_NS 2000000u
 /* Asleep we still look now and then: for foreign changes, and for mappings
  * that nobody told us of (a child between fork and its first message). */
-#define ASLEEP_LOOK_NS 10000000u
+#define ASLEEP_LOOK_NS 40000000u
 #define REGIONS_MAX 4096u
 
 struct idle_region {

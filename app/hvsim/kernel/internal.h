@@ -107,6 +107,7 @@ int tree_file_add(int dir_fd, const char *name, mode_t mode, const char *text, o
 int tree_file_addf(int dir_fd, const char *name, mode_t mode, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 int tree_dir_open(int dir_fd, const char *path);
+int tree_mkdir(int dir_fd, const char *name);
 /* Makes one folder, or finds it made, and opens it. */
 int tree_dir_add(int dir_fd, const char *name);
 /* Makes all folders of a path. */

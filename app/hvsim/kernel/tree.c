@@ -255,8 +255,8 @@ device_fill(struct kern_device *device, int fd)
 	ret = device_files_add(device, fd);
 	if (ret == 0)
 		ret = attrs_add(device->primary, fd, device_attrs, device_attr_count);
-	if (ret == 0 && mkdirat(fd, "channels", 0755) < 0)
-		ret = -errno;
+	if (ret == 0)
+		ret = tree_mkdir(fd, "channels");
 	if (ret == 0 && symlinkat(UP_TO_SYS_FROM_DEVICE "/bus/vmbus", fd, "subsystem") < 0)
 		ret = -errno;
 	snprintf(where, sizeof(where), "sys/bus/vmbus/devices/%s", device->guid);
@@ -271,8 +271,9 @@ tree_device_add(struct kern_device *device)
 	int fd, ret;
 
 	snprintf(path, sizeof(path), KERN_TREE_DEVICES "/%s", device->guid);
-	if (mkdirat(device->vm->tree->root_fd, path, 0755) < 0)
-		return -errno;
+	ret = tree_mkdir(device->vm->tree->root_fd, path);
+	if (ret < 0)
+		return ret;
 	fd = device_dir(device, "");
 	if (fd < 0)
 		return fd;

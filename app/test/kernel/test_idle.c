@@ -289,7 +289,7 @@ a_sleeping_host_costs_less_than_a_hundredth_of_a_core(void **state)
 	engine_timer_arm(&script.timer, engine_clock_ns() + 50 * MS, on_idle_begun, NULL);
 	assert_int_equal(engine_run(), 1);
 	print_message("idle: %.2f %% of a core\n", (double)(cpu_ns() - script.cpu_from_ns) / 1e7);
-	assert_in_range(f.vm->monitor->looks - script.looks_from, 1, 150);
+	assert_in_range(f.vm->monitor->looks - script.looks_from, 1, 50);
 	assert_in_range(cpu_ns() - script.cpu_from_ns, 0, 10 * MS);
 	guest_stop(pid, sock);
 	stop();
