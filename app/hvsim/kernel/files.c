@@ -97,16 +97,20 @@ int
 tree_dirs_add(int root_fd, const char *path)
 {
 	char part[256];
-	size_t length;
+	size_t length, all = strlen(path);
 	int ret;
 
-	for (length = 1; length <= strlen(path); length++) {
+	if (all >= sizeof(part))
+		return -ENAMETOOLONG;
+	memcpy(part, path, all + 1);
+	for (length = 1; length <= all; length++) {
 		if (path[length] != '/' && path[length] != '\0')
 			continue;
-		snprintf(part, sizeof(part), "%.*s", (int)length, path);
+		part[length] = '\0';
 		ret = tree_mkdir(root_fd, part);
 		if (ret < 0 && ret != -EEXIST)
 			return ret;
+		part[length] = path[length];
 	}
 	return 0;
 }

@@ -16,7 +16,8 @@
 #define KERN_UIO_COUNT 256u
 /* The class GUID as it lies in memory: the first three fields little-endian. */
 #define KERN_MODALIAS "vmbus:635161f83edfc546913ff2d2f965ed0e"
-#define KERN_TREE_DEVICES "sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00"
+#define KERN_DEVICES_BELOW_SYS "devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00"
+#define KERN_TREE_DEVICES "sys/" KERN_DEVICES_BELOW_SYS
 
 /* ---- shm.c ---- */
 /* Ends hvsim's own mapping; the memory lives on for the guest. */

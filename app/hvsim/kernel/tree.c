@@ -240,7 +240,7 @@ link_to_device(const struct kern_device *device, const char *up, const char *whe
 {
 	char target[512];
 
-	snprintf(target, sizeof(target), "%s/%s/%s", up, KERN_TREE_DEVICES + strlen("sys/"),
+	snprintf(target, sizeof(target), "%s/%s/%s", up, KERN_DEVICES_BELOW_SYS,
 		device->guid);
 	return symlinkat(target, device->vm->tree->root_fd, where) < 0 ? -errno : 0;
 }
@@ -405,7 +405,7 @@ uio_class_link(const struct kern_device *device)
 	char target[512], where[64];
 
 	snprintf(target, sizeof(target), "../../%s/%s/uio/uio%u",
-		KERN_TREE_DEVICES + strlen("sys/"), device->guid, device->uio);
+		KERN_DEVICES_BELOW_SYS, device->guid, device->uio);
 	snprintf(where, sizeof(where), "sys/class/uio/uio%u", device->uio);
 	return symlinkat(target, device->vm->tree->root_fd, where) < 0 ? -errno : 0;
 }
