@@ -40,6 +40,8 @@ struct host_rx_ring {           /* guest to host; the host reads */
 	uint8_t *data;
 	uint32_t data_bytes;
 	uint32_t read;          /* ours */
+	uint32_t published;     /* the read index that the guest may see */
+	uint32_t write_seen;    /* the guest's index when last looked at, checked */
 	bool masked;            /* what we last stored in interrupt_mask */
 };
 
@@ -49,8 +51,11 @@ struct host_tx_ring {           /* host to guest; the host writes */
 	uint32_t data_bytes;
 	uint32_t write;         /* ours, published at commit */
 	uint32_t committed;     /* what the guest may see */
+	uint32_t read_seen;     /* the guest's index when last looked at, checked */
 	uint32_t pending;       /* the pending_send_bytes we announced */
-	uint32_t limit_bytes;   /* use no more of the ring than this; 0 = all */
+	bool announced;         /* it was, since the guest last signalled */
+	bool blocked;           /* full: not looked at again until signalled */
+	uint32_t limit_bytes;   /* start no transfer with more in the ring; 0 = no limit */
 };
 
 /* One packet taken from the ring: the descriptor and all of the packet up to
@@ -77,14 +82,24 @@ void host_rx_ring_mask(struct host_rx_ring *ring, bool masked);
 bool host_rx_ring_empty(const struct host_rx_ring *ring);
 
 void host_tx_ring_init(struct host_tx_ring *ring, void *page, void *data, uint32_t data_bytes);
-/* Writes one packet (extension and payload concatenated from two pieces);
- * -EAGAIN if there is no room: then pending_send_bytes has been announced. */
+/* Writes one packet (extension and payload concatenated from two pieces; sizes
+ * are filled in). -EAGAIN if there is no room: then pending_send_bytes has
+ * been announced and the ring stays blocked until host_tx_ring_unblock().
+ * -EPROTO if the guest's index is impossible. */
 int host_tx_ring_put(struct host_tx_ring *ring, const struct vmbus_packet_header *header,
 	const void *extension, uint32_t extension_bytes, const void *payload,
 	uint32_t payload_bytes);
 /* Publishes; true if the guest must be interrupted (was empty, not masked). */
 bool host_tx_ring_publish(struct host_tx_ring *ring);
 uint32_t host_tx_ring_free_bytes(const struct host_tx_ring *ring);
+/* 0 if that much is free; else announces that it is waited for, as put does. */
+int host_tx_ring_want(struct host_tx_ring *ring, uint32_t bytes);
+/* The guest signalled: look at its read index again. */
+void host_tx_ring_unblock(struct host_tx_ring *ring);
+/* True if the guest wrote a word that is the host's. */
+bool host_rx_ring_tampered(const struct host_rx_ring *ring);
+bool host_rx_ring_mask_tampered(const struct host_rx_ring *ring);
+bool host_tx_ring_tampered(const struct host_tx_ring *ring);
 
 /* ---- the NIC ---- */
 
@@ -113,7 +128,8 @@ struct recv_section {
 	uint8_t owner;          /* enum recv_owner */
 	uint8_t queue;          /* who sent it: completion must come there */
 	uint8_t home;           /* whose free list it goes back to */
-	uint8_t reserved;
+	uint8_t first;          /* its number is the transaction id of a transfer */
+	uint8_t reserved[2];
 };
 #define RECV_NONE 0xffffu
 
@@ -136,7 +152,8 @@ struct queue_counters {
 struct pending_packet {
 	struct pending_packet *next;
 	struct vmbus_packet_header header;
-	uint32_t bytes;
+	uint32_t bytes;                 /* of what follows */
+	uint32_t extension_bytes;       /* how much of it is the extension */
 	uint8_t payload[];
 };
 
@@ -162,13 +179,17 @@ struct vsp_channel {
 	struct host_rx_ring from_guest;
 	struct host_tx_ring to_guest;
 	struct pending_packet *pending_head, **pending_tail;
-	unsigned int outstanding;       /* RNDIS messages not completed yet */
+	unsigned int outstanding;       /* packets that wait for room, completions above all */
+	struct engine_timer unstick_timer;      /* looks once more after the open */
+	unsigned int unasked_signals;   /* in a row */
 	/* rx.c: the transfer being built, flushed at the end of the round */
 	uint16_t *free_sections;        /* a FIFO of section ids */
 	uint32_t free_head, free_count, free_size;
 	struct vmbus_transfer_range *ranges;
 	uint16_t *range_sections;
 	unsigned int range_count;
+	uint32_t built_frames;          /* in that transfer */
+	uint64_t built_bytes;
 	struct queue_counters counters;
 };
 
@@ -231,7 +252,6 @@ struct vsp_nic {
 	/* state of the world */
 	bool link_up;
 	bool link_told;                 /* what the guest believes */
-	bool link_toggle;               /* the opposite is still to be told, first */
 	uint64_t link_bps;
 	bool vf_present, vf_announced;
 	uint32_t vf_serial;
@@ -239,6 +259,9 @@ struct vsp_nic {
 	struct engine_timer link_timer, vf_timer;
 
 	unsigned int channels_open;
+	unsigned int channel_end;       /* above the last open channel */
+	unsigned int channel_next;      /* where the next poll starts */
+	uint16_t rsc_packet_id;
 	struct vsp_channel channel[HV_CHANNELS_MAX];
 	uint64_t rule_counts[VSP_RULE_COUNT];
 	uint64_t violations;
@@ -264,8 +287,6 @@ uint32_t nic_relid(const struct vsp_nic *nic);
 /* The backend restarts: what the guest has sent so far and nobody has looked
  * at is lost, though completed; the receive sections are divided anew. */
 void nic_restart_backend(struct vsp_nic *nic);
-/* RNDIS INIT was answered: the guest now believes that the link is up. */
-void nic_link_initialised(struct vsp_nic *nic);
 
 /* ---- check.c ---- */
 extern struct vsp_settings vsp_settings;
@@ -319,6 +340,8 @@ void rndis_send(struct vsp_nic *nic, const void *message, uint32_t bytes);
 void rndis_section_freed(struct vsp_nic *nic);  /* a control section came back */
 void rndis_indicate(struct vsp_nic *nic, uint32_t status, const void *buffer, uint32_t bytes);
 void rndis_reset(struct vsp_nic *nic);          /* forgets what is queued */
+/* Tells the guest the link's state; waits if the control sections are out. */
+void rndis_indicate_link(struct vsp_nic *nic, bool up);
 /* Sends the current offload configuration. */
 void rndis_indicate_offload(struct vsp_nic *nic);
 
@@ -328,9 +351,6 @@ uint32_t oid_query(struct vsp_nic *nic, uint32_t oid, void *answer, uint32_t siz
 	uint32_t *bytes);
 uint32_t oid_set(struct vsp_nic *nic, uint32_t oid, const uint8_t *data, uint32_t bytes);
 void oid_reset(struct vsp_nic *nic);            /* settings back to their start */
-
-/* Reports malformed information of a request (rule OID_DATA); returns status. */
-uint32_t oid_malformed(struct vsp_nic *nic, uint32_t status, const char *what);
 
 /* ---- oid_offload.c, oid_rss.c: parts of oid.c ---- */
 /* NDIS_OFFLOAD: what the host can do, or what is switched on. Returns its size. */
@@ -364,6 +384,9 @@ void rx_flush(struct vsp_channel *channel);     /* sends the transfer being buil
 void rx_flush_all(struct vsp_nic *nic);
 void rx_completed(struct vsp_channel *channel, const struct host_packet *packet);
 void rx_reset(struct vsp_nic *nic);
+/* What a channel needs to receive; from open to close. */
+int rx_channel_open(struct vsp_channel *channel);
+void rx_channel_close(struct vsp_channel *channel);
 
 /* ---- tx.c: frames from the guest ---- */
 /* A data message: parse, verify, execute offloads, switch, complete. */
@@ -372,6 +395,9 @@ void tx_handle(struct vsp_channel *channel, const struct host_packet *packet);
  * control messages: copies at most size bytes; returns the length or -errno. */
 int tx_gather(struct vsp_channel *channel, const struct host_packet *packet, void *copy,
 	uint32_t size);
+/* Hands what tx_handle() has parsed to the switch and writes the completions;
+ * at the end of a channel's slice. */
+void tx_flush(struct vsp_channel *channel);
 
 /* ---- rss.c ---- */
 int rss_set_key(struct vsp_rss *rss, const uint8_t key[NDIS_RSS_KEY_BYTES]);

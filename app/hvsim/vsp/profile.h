@@ -65,6 +65,7 @@ struct vsp_profile {
 	uint16_t latency_100ns;         /* of the monitor */
 	uint16_t multicast_max;         /* OID_802_3_MAXIMUM_LIST_SIZE */
 	uint32_t quirks;                /* enum vsp_quirk */
+	bool full_ranges;               /* ranges and messages as long as the sub-allocation */
 };
 
 extern const struct vsp_profile vsp_profiles[];

@@ -1,0 +1,703 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Frames from the guest. A message is a section of the send buffer, followed
+ * by page ranges, and holds one or several RNDIS packets; if one of them is bad
+ * all of them are dropped. Frames that lie in one piece are passed on where
+ * they are; others, and those with offloads, go through the arena.
+ *
+ * tx_handle(): message_collect() finds the memory, message_parse() checks the
+ * packets and adds frames to the batch. tx_flush() hands the batch to the
+ * switch and completes the messages; it comes at the end of a channel's slice,
+ * so what is static here belongs to one channel at a time.
+ */
+
+#include <errno.h>
+
+#include "data.h"
+
+/* A message may hold more than the host announced, but not without limit. */
+#define PACKETS_MAX 1024u
+#define PIECES_MAX (2u + VSP_PACKET_COPY_MAX / sizeof(uint64_t))
+#define COMPLETIONS_MAX 256u
+#define ARENA_BYTES (1024u * 1024u)
+/* The longest frame that may be cut into segments. */
+#define LSO_BYTES_MAX 131072u
+#define MSS_MIN 32u
+#define CONTROL_BYTES_MAX (100u * 1024u)
+
+/* A part of the message in host-visible memory; one range may be several. */
+struct piece {
+	const uint8_t *data;
+	uint32_t bytes;
+	uint16_t range;
+	bool in_place;          /* the guest's own memory; else the transport's copy */
+};
+
+struct message {
+	struct vsp_channel *channel;
+	uint32_t bytes;
+	unsigned int count;
+	struct piece piece[PIECES_MAX];
+};
+
+struct completion {
+	uint64_t transaction_id;
+	uint32_t status;
+};
+
+/* Where in a message something is. */
+struct place {
+	unsigned int piece;
+	uint32_t offset;        /* in that piece */
+};
+
+static struct message message;
+static struct frame batch[FRAME_BATCH_MAX + PACKETS_MAX];
+static unsigned int batch_count;
+static struct completion completions[COMPLETIONS_MAX];
+static unsigned int completion_count;
+/* Packets of the message that need more than being passed on. */
+static struct offload_request requests[PACKETS_MAX];
+static unsigned int request_count;
+static uint8_t arena[ARENA_BYTES] __attribute__((aligned(64)));
+static uint32_t arena_used;
+static uint8_t lso_frame[LSO_BYTES_MAX];
+
+/* ---- the message's memory ---- */
+
+static void
+piece_add(const uint8_t *data, uint32_t bytes, uint16_t range, bool in_place)
+{
+	struct piece *last = message.count > 0 ? &message.piece[message.count - 1] : NULL;
+
+	message.bytes += bytes;
+	if (last != NULL && last->range == range && last->in_place == in_place &&
+	    last->data + last->bytes == data) {
+		last->bytes += bytes;
+		return;
+	}
+	message.piece[message.count++] = (struct piece) { data, bytes, range, in_place };
+}
+
+static int
+section_collect(struct vsp_channel *channel, const struct nvsp_rndis *rndis)
+{
+	const struct vsp_nic *nic = channel->nic;
+	uint64_t offset = (uint64_t)rndis->section_idx * nic->profile->send_section_bytes;
+
+	if (rndis->section_idx == NVSP_SECTION_NONE)
+		return 0;
+	if (nic->send_base == NULL || rndis->section_idx >= nic->send_sections ||
+	    !range_ok(offset, rndis->section_bytes, nic->send_bytes)) {
+		vsp_violation(channel, VSP_RULE_SECTION_INDEX, "section %u, %u bytes",
+			rndis->section_idx, rndis->section_bytes);
+		return -EPROTO;
+	}
+	if (rndis->section_bytes != 0)
+		piece_add(nic->send_base + offset, rndis->section_bytes, 0, true);
+	channel->counters.tx_sections++;
+	return 0;
+}
+
+/* One range; its page numbers follow it. The list was checked by ring.c. */
+static int
+range_collect(struct vsp_channel *channel, const struct vmbus_gpa_range *range,
+	const uint8_t *numbers, uint16_t index)
+{
+	const struct vsp_nic *nic = channel->nic;
+	uint32_t left = range->byte_count, offset = range->byte_offset;
+
+	for (uint32_t i = 0; left > 0; i++) {
+		uint32_t bytes = HV_MIN(left, HV_PAGE_BYTES - offset);
+		bool in_place = false;
+		const uint8_t *data;
+		uint64_t number;
+
+		memcpy(&number, numbers + i * sizeof(number), sizeof(number));
+		data = nic->transport->page(nic->device, number, offset, bytes, &in_place);
+		if (data == NULL) {
+			vsp_violation(channel, VSP_RULE_PAGE_UNKNOWN, "page 0x%llx",
+				(unsigned long long)number);
+			return -EFAULT;
+		}
+		piece_add(data, bytes, index, in_place);
+		left -= bytes;
+		offset = 0;
+	}
+	return 0;
+}
+
+static int
+ranges_collect(struct vsp_channel *channel, const struct host_packet *packet)
+{
+	struct vmbus_gpa_direct direct;
+	uint32_t at = sizeof(direct);
+
+	memcpy(&direct, packet->extension, sizeof(direct));
+	for (uint32_t i = 0; i < direct.range_count; i++) {
+		struct vmbus_gpa_range range;
+		int ret;
+
+		memcpy(&range, packet->extension + at, sizeof(range));
+		at += sizeof(range);
+		ret = range_collect(channel, &range, packet->extension + at, (uint16_t)(i + 1));
+		if (ret < 0)
+			return ret;
+		at += (uint32_t)(gpa_range_pages(&range) * sizeof(uint64_t));
+	}
+	channel->counters.tx_page_lists++;
+	return 0;
+}
+
+/* 0; -EPROTO: the channel is dead; -EFAULT: the message fails. */
+static int
+message_collect(struct vsp_channel *channel, const struct host_packet *packet)
+{
+	struct nvsp_rndis rndis;
+	int ret;
+
+	message.channel = channel;
+	message.bytes = 0;
+	message.count = 0;
+	if (packet->payload_bytes < sizeof(rndis)) {
+		vsp_violation(channel, VSP_RULE_NVSP_LENGTH, "RNDIS, %u bytes",
+			packet->payload_bytes);
+		return -EPROTO;
+	}
+	memcpy(&rndis, packet->payload, sizeof(rndis));
+	ret = section_collect(channel, &rndis);
+	if (ret == 0 && packet->type == VMBUS_PACKET_GPA_DIRECT)
+		ret = ranges_collect(channel, packet);
+	return ret;
+}
+
+/* The offset must lie within the message. */
+static inline struct place
+place_of(uint32_t offset)
+{
+	struct place place = { 0, offset };
+
+	while (place.offset >= message.piece[place.piece].bytes)
+		place.offset -= message.piece[place.piece++].bytes;
+	return place;
+}
+
+/* Copies n bytes of the message, which has them. */
+static void
+message_copy(struct place place, void *to, uint32_t n)
+{
+	uint8_t *at = to;
+
+	while (n > 0) {
+		const struct piece *piece = &message.piece[place.piece++];
+		uint32_t bytes = HV_MIN(n, piece->bytes - place.offset);
+
+		memcpy(at, piece->data + place.offset, bytes);
+		place.offset = 0;
+		at += bytes;
+		n -= bytes;
+	}
+	host_copy_barrier();
+}
+
+/* Whether n bytes from there lie in one range (which may be several pages). */
+static bool
+in_one_range(struct place place, uint32_t n)
+{
+	uint16_t range = message.piece[place.piece].range;
+
+	while (place.piece < message.count && message.piece[place.piece].range == range) {
+		uint32_t bytes = message.piece[place.piece].bytes - place.offset;
+
+		if (n <= bytes)
+			return true;
+		n -= bytes;
+		place.offset = 0;
+		place.piece++;
+	}
+	return false;
+}
+
+static void
+count_bytes(struct queue_counters *counters, struct place place, uint32_t n)
+{
+	while (n > 0) {
+		const struct piece *piece = &message.piece[place.piece++];
+		uint32_t bytes = HV_MIN(n, piece->bytes - place.offset);
+
+		if (piece->in_place)
+			counters->bytes_in_place += bytes;
+		else
+			counters->bytes_copied += bytes;
+		place.offset = 0;
+		n -= bytes;
+	}
+}
+
+int
+tx_gather(struct vsp_channel *channel, const struct host_packet *packet, void *copy,
+	uint32_t size)
+{
+	int ret = message_collect(channel, packet);
+
+	if (ret < 0)
+		return ret;
+	if (message.bytes > INT32_MAX)
+		return -EMSGSIZE;
+	if (message.bytes != 0)
+		message_copy(place_of(0), copy, HV_MIN(message.bytes, size));
+	return (int)message.bytes;
+}
+
+/* ---- packets ---- */
+
+/* A packet being parsed: the header is a copy. */
+struct packet {
+	struct rndis_packet header;
+	uint32_t at;            /* where it starts in the message */
+	uint32_t left;          /* of the message, after the RNDIS header */
+	struct place place;
+	struct offload_request request;
+};
+
+static int
+bad(enum vsp_rule rule, const struct packet *packet, const char *what, uint32_t value)
+{
+	vsp_violation(message.channel, rule, "at offset %u of the message: %s %u",
+		packet->at, what, value);
+	return -EINVAL;
+}
+
+static void
+ppi_take(struct offload_request *request, uint32_t type, uint32_t value)
+{
+	switch (type) {
+	case RNDIS_PPI_CHECKSUM:
+		request->csum = value;
+		request->want |= value != 0 ? OFFLOAD_CSUM : 0;
+		break;
+	case RNDIS_PPI_LSO:
+		request->lso = value;
+		request->want |= OFFLOAD_LSO;
+		break;
+	default:
+		request->vlan_tci = (uint16_t)((value & RNDIS_VLAN_PRIORITY_MASK) << 13 |
+			(value & RNDIS_VLAN_DEI) << 9 |
+			(value & RNDIS_VLAN_ID_MASK) >> RNDIS_VLAN_ID_SHIFT);
+		request->want |= OFFLOAD_VLAN;
+		break;
+	}
+}
+
+/* Walks the per-packet information; must lie in the range of the header. */
+static int
+ppi_parse(struct packet *packet)
+{
+	uint32_t at = packet->header.ppi_offset, left = packet->header.ppi_bytes;
+	struct rndis_ppi ppi;
+	uint32_t value;
+
+	packet->request.csum = 0;
+	packet->request.lso = 0;
+	packet->request.vlan_tci = 0;
+	if (!range_ok(at, left, packet->left) ||
+	    !in_one_range(packet->place, sizeof(struct rndis_header) + at + left))
+		return bad(VSP_RULE_PPI_RANGE, packet, "bytes of information", left);
+	at += packet->at + (uint32_t)sizeof(struct rndis_header);
+	while (left > 0) {
+		if (left < sizeof(ppi))
+			return bad(VSP_RULE_PPI_RANGE, packet, "bytes left over", left);
+		message_copy(place_of(at), &ppi, sizeof(ppi));
+		if (ppi.bytes < sizeof(ppi) || ppi.bytes > left)
+			return bad(VSP_RULE_PPI_RANGE, packet, "size", ppi.bytes);
+		if (ppi.type == RNDIS_PPI_CHECKSUM || ppi.type == RNDIS_PPI_LSO ||
+		    ppi.type == RNDIS_PPI_VLAN) {
+			if (!range_ok(ppi.data_offset, sizeof(value), ppi.bytes))
+				return bad(VSP_RULE_PPI_RANGE, packet, "data offset",
+					ppi.data_offset);
+			message_copy(place_of(at + ppi.data_offset), &value, sizeof(value));
+			ppi_take(&packet->request, ppi.type, value);
+		}
+		at += ppi.bytes;
+		left -= ppi.bytes;
+	}
+	return 0;
+}
+
+/* Checks what is asked for and keeps it until the whole message is known. */
+static int
+request_add(struct packet *packet, struct frame *frame)
+{
+	struct offload_request *request = &packet->request;
+	uint8_t head[FRAME_HEAD_BYTES];
+	uint32_t head_bytes = HV_MIN(request->bytes, FRAME_HEAD_BYTES);
+	enum vsp_rule rule = VSP_RULE_COUNT;
+
+	if ((request->want & ~OFFLOAD_VLAN) != 0 ||
+	    (request->want != 0 && vsp_settings.check == CHECK_FULL)) {
+		message_copy(place_of(request->offset), head, head_bytes);
+		if (offload_check(message.channel, head, head_bytes, request, &rule) < 0)
+			return bad(rule, packet, "frame of", request->bytes);
+	}
+	requests[request_count++] = *request;
+	frame->reserved = (uint16_t)request_count;
+	return 0;
+}
+
+/* A frame that is no longer than the MTU, or that is to be cut. */
+static bool
+length_ok(const struct packet *packet)
+{
+	const struct vsp_nic *nic = message.channel->nic;
+	uint32_t bytes = packet->header.data_bytes, most = nic->frame_max;
+	uint8_t type[2];
+
+	if ((packet->request.want & OFFLOAD_LSO) != 0)
+		most = LSO_BYTES_MAX;
+	if (bytes >= FRAME_HEADER_BYTES && bytes <= most)
+		return true;
+	if (bytes >= FRAME_HEADER_BYTES + 4 && bytes <= most + 4) {
+		message_copy(place_of(packet->request.offset + 12), type, sizeof(type));
+		if (load_be16(type) == ETHER_VLAN)
+			return true;
+	}
+	vsp_violation(message.channel, VSP_RULE_FRAME_LENGTH, "%u bytes, at most %u", bytes, most);
+	return false;
+}
+
+/* Adds the packet's frame to the batch. */
+static int
+frame_add(struct packet *packet)
+{
+	struct frame *frame = &batch[batch_count];
+	struct place place;
+	const struct piece *piece;
+	uint32_t offset = packet->at + (uint32_t)sizeof(struct rndis_header) +
+		packet->header.data_offset;
+	uint32_t bytes = packet->header.data_bytes;
+
+	packet->request.offset = offset;
+	packet->request.bytes = bytes;
+	if (unlikely(bytes - FRAME_HEADER_BYTES > message.channel->nic->frame_max -
+	    FRAME_HEADER_BYTES) && !length_ok(packet))
+		return 0;
+	place = place_of(offset);
+	piece = &message.piece[place.piece];
+	*frame = (struct frame) { .data = piece->data + place.offset, .bytes = bytes };
+	if (likely(packet->request.want == 0 && bytes <= piece->bytes - place.offset)) {
+		if (likely(piece->in_place))
+			message.channel->counters.bytes_in_place += bytes;
+		else
+			message.channel->counters.bytes_copied += bytes;
+	} else {
+		int ret = request_add(packet, frame);
+
+		if (ret < 0)
+			return ret;
+		count_bytes(&message.channel->counters, place, bytes);
+	}
+	batch_count++;
+	return 0;
+}
+
+/* Rules that cost too much for benchmarks. */
+static void
+packet_check_full(const struct packet *packet)
+{
+	const struct vsp_profile *profile = message.channel->nic->profile;
+	uint32_t offset = packet->at + (uint32_t)sizeof(struct rndis_header) +
+		packet->header.data_offset;
+	unsigned int segments = 0;
+	uint32_t left = packet->header.data_bytes;
+
+	if ((packet->at & ((1u << profile->alignment_shift) - 1)) != 0)
+		vsp_violation(message.channel, VSP_RULE_RNDIS_ALIGNMENT, "offset %u, shift %u",
+			packet->at, profile->alignment_shift);
+	for (struct place place = place_of(offset); left > 0; place.piece++, segments++) {
+		left -= HV_MIN(left, message.piece[place.piece].bytes - place.offset);
+		place.offset = 0;
+	}
+	if (segments > 255)
+		vsp_violation(message.channel, VSP_RULE_SEGMENTS, "%u", segments);
+}
+
+/* Parses the packet at packet->at. Returns 1 for a control message. */
+static int
+packet_parse(struct packet *packet)
+{
+	struct rndis_packet *header = &packet->header;
+	uint32_t left = message.bytes - packet->at;
+	bool split = false;
+
+	if (unlikely(left < sizeof(struct rndis_header)))
+		return bad(VSP_RULE_RNDIS_HEADER, packet, "bytes left", left);
+	packet->place = place_of(packet->at);
+	packet->left = left - (uint32_t)sizeof(struct rndis_header);
+	if (likely(message.piece[packet->place.piece].bytes - packet->place.offset >=
+	    sizeof(*header))) {
+		memcpy(header, message.piece[packet->place.piece].data + packet->place.offset,
+			sizeof(*header));
+		host_copy_barrier();
+	} else {
+		message_copy(packet->place, header, HV_MIN(left, (uint32_t)sizeof(*header)));
+		split = !in_one_range(packet->place, sizeof(*header));
+	}
+	if (unlikely(header->header.type != RNDIS_PACKET))
+		return packet->at == 0 ? 1 : bad(VSP_RULE_RNDIS_NOT_PACKET, packet, "type",
+			header->header.type);
+	if (unlikely(left < sizeof(*header) || header->header.msg_bytes < sizeof(*header) ||
+	    header->header.msg_bytes > left || split))
+		return bad(VSP_RULE_RNDIS_HEADER, packet, "message bytes",
+			header->header.msg_bytes);
+	if (unlikely((header->oob_offset | header->oob_bytes | header->oob_count |
+	    header->vc_handle) != 0))
+		return bad(VSP_RULE_RNDIS_OOB, packet, "elements", header->oob_count);
+	if (unlikely(header->data_bytes == 0 ||
+	    !range_ok(header->data_offset, header->data_bytes, packet->left)))
+		return bad(VSP_RULE_RNDIS_DATA_RANGE, packet, "data bytes", header->data_bytes);
+	packet->request.want = 0;
+	if (header->ppi_bytes != 0) {
+		int ret = ppi_parse(packet);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (vsp_settings.check == CHECK_FULL)
+		packet_check_full(packet);
+	return frame_add(packet);
+}
+
+/* Parses all packets. 0, 1 for a control message, or -EINVAL. */
+static int
+message_parse(struct vsp_channel *channel)
+{
+	struct packet packet;
+	unsigned int n = 0;
+	uint32_t at = 0;
+
+	do {
+		int ret;
+
+		packet.at = at;
+		if (n == PACKETS_MAX)
+			return bad(VSP_RULE_RNDIS_PACKETS_PER_MESSAGE, &packet, "more than",
+				PACKETS_MAX);
+		ret = packet_parse(&packet);
+		if (ret != 0)
+			return ret;
+		at += packet.header.header.msg_bytes;
+		n++;
+	} while (at < message.bytes);
+	if (n > channel->counters.tx_packets_max)
+		channel->counters.tx_packets_max = n;
+	if (unlikely(n > channel->nic->profile->packets_per_message) &&
+	    vsp_settings.check == CHECK_FULL)
+		vsp_violation(channel, VSP_RULE_RNDIS_PACKETS_PER_MESSAGE, "%u of %u", n,
+			channel->nic->profile->packets_per_message);
+	return 0;
+}
+
+/* ---- to the switch ---- */
+
+/* Hands over what is in the batch; the arena is free again. */
+static void
+batch_push(struct vsp_channel *channel)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < batch_count; i++)
+		bytes += batch[i].bytes;
+	for (unsigned int i = 0; i < batch_count; i += FRAME_BATCH_MAX)
+		sw_input(&channel->nic->port, batch + i,
+			HV_MIN(batch_count - i, FRAME_BATCH_MAX));
+	channel->counters.tx_frames += batch_count;
+	channel->counters.tx_bytes += bytes;
+	batch_count = 0;
+	arena_used = 0;
+}
+
+static void
+completion_write(struct vsp_channel *channel, const struct completion *completion)
+{
+	union {
+		struct nvsp_rndis_complete complete;
+		uint8_t bytes[NVSP_MSG_BYTES_V61];
+	} reply = { .complete = { NVSP_RNDIS_COMPLETE, completion->status } };
+
+	channel_complete_later(channel, completion->transaction_id, &reply,
+		HV_MIN(nvsp_padded_bytes(channel->nic), (uint32_t)sizeof(reply)));
+}
+
+void
+tx_flush(struct vsp_channel *channel)
+{
+	unsigned int n = completion_count;
+
+	if (batch_count != 0)
+		batch_push(channel);
+	completion_count = 0;
+	for (unsigned int i = 0; i < n; i++)
+		completion_write(channel, &completions[i]);
+}
+
+/* Memory until the next batch_push(), which comes now if there is not enough. */
+static uint8_t *
+arena_take(struct vsp_channel *channel, uint32_t bytes)
+{
+	uint8_t *at;
+
+	bytes = (bytes + 15) & ~15u;
+	if (arena_used + bytes > sizeof(arena) || batch_count >= FRAME_BATCH_MAX)
+		batch_push(channel);
+	at = arena + arena_used;
+	arena_used += bytes;
+	return at;
+}
+
+static struct frame *
+frame_emit(const struct offload_request *request, const uint8_t *data, uint32_t bytes)
+{
+	struct frame *frame = &batch[batch_count++];
+
+	*frame = (struct frame) { .data = data, .bytes = bytes, .flags = FRAME_WRITABLE };
+	if ((request->want & OFFLOAD_VLAN) != 0) {
+		frame->flags |= FRAME_VLAN;
+		frame->vlan_tci = request->vlan_tci;
+	}
+	return frame;
+}
+
+static void
+segments_emit(struct vsp_channel *channel, const struct offload_request *request)
+{
+	struct place place = place_of(request->offset);
+	const struct piece *piece = &message.piece[place.piece];
+	const uint8_t *data = piece->data + place.offset;
+	static struct lso_cut cut;
+
+	if (piece->bytes - place.offset < request->bytes) {
+		message_copy(place, lso_frame, request->bytes);
+		data = lso_frame;
+	}
+	if (!lso_start(&cut, data, request))
+		return;
+	channel->counters.tx_lso++;
+	for (uint32_t i = 0; i < cut.segments; i++) {
+		uint8_t *to = arena_take(channel, cut.header_bytes + cut.mss);
+
+		frame_emit(request, to, lso_segment(&cut, i, to))->flags |= FRAME_CSUM_GOOD;
+		channel->counters.tx_segments++;
+	}
+}
+
+/* Whether the request is one to cut; what cannot be cut but is a frame is sent
+ * as it is, anything else is no frame. */
+static bool
+to_be_cut(const struct vsp_channel *channel, const struct offload_request *request)
+{
+	uint32_t mss = request->lso & RNDIS_LSO_MSS_MASK;
+
+	return (request->want & OFFLOAD_LSO) != 0 && request->ip_version != 0 &&
+		mss >= MSS_MIN && request->header_bytes + mss <= channel->nic->frame_max;
+}
+
+static void
+request_execute(struct vsp_channel *channel, const struct offload_request *request)
+{
+	bool partial = channel->nic->config.partial_csum;
+	struct frame *frame;
+	uint8_t *to;
+
+	if ((request->want & OFFLOAD_VLAN) != 0)
+		channel->counters.tx_vlan++;
+	if (to_be_cut(channel, request)) {
+		segments_emit(channel, request);
+		return;
+	}
+	if (request->bytes > channel->nic->frame_max + 4) {
+		vsp_violation(channel, VSP_RULE_FRAME_LENGTH, "%u bytes cannot be segmented",
+			request->bytes);
+		return;
+	}
+	to = arena_take(channel, request->bytes);
+	message_copy(place_of(request->offset), to, request->bytes);
+	frame = frame_emit(request, to, request->bytes);
+	if ((request->want & (OFFLOAD_CSUM | OFFLOAD_LSO)) == 0 || request->ip_version == 0)
+		return;
+	channel->counters.tx_csum++;
+	if (offload_csum(to, request, partial)) {
+		frame->flags |= FRAME_CSUM_PARTIAL;
+		frame->l4_offset = request->l4_offset;
+	}
+}
+
+/* The message's frames from batch[first] on: those with requests are replaced
+ * by what is made of them, in order. */
+static void
+requests_execute(struct vsp_channel *channel, unsigned int first)
+{
+	static struct frame held[PACKETS_MAX];
+	unsigned int n = batch_count - first;
+
+	memcpy(held, batch + first, n * sizeof(held[0]));
+	batch_count = first;
+	for (unsigned int i = 0; i < n; i++) {
+		if (batch_count >= FRAME_BATCH_MAX)
+			batch_push(channel);
+		if (held[i].reserved == 0)
+			batch[batch_count++] = held[i];
+		else
+			request_execute(channel, &requests[held[i].reserved - 1]);
+	}
+}
+
+/* ---- messages ---- */
+
+/* Sent as data, but not a packet: what counts is the message. */
+static void
+control_message(struct vsp_channel *channel, const struct host_packet *packet)
+{
+	static uint8_t copy[CONTROL_BYTES_MAX];
+	uint32_t bytes = HV_MIN(message.bytes, (uint32_t)sizeof(copy));
+
+	message_copy(place_of(0), copy, bytes);
+	tx_flush(channel);
+	rndis_control(channel, packet, copy, bytes);
+}
+
+void
+tx_handle(struct vsp_channel *channel, const struct host_packet *packet)
+{
+	unsigned int first = batch_count;
+	int ret = message_collect(channel, packet);
+
+	if (ret == -EPROTO)
+		return;
+	request_count = 0;
+	if (ret == 0)
+		ret = message_parse(channel);
+	if (ret == 1) {
+		control_message(channel, packet);
+		return;
+	}
+	channel->counters.tx_messages++;
+	if (ret < 0) {
+		batch_count = first;
+		channel->counters.tx_failed++;
+	} else if (unlikely(channel->losing)) {
+		channel->counters.tx_lost += batch_count - first;
+		batch_count = first;
+	} else if (request_count != 0) {
+		requests_execute(channel, first);
+	}
+	if (unlikely((packet->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED) == 0))
+		vsp_violation(channel, VSP_RULE_COMPLETION_NOT_REQUESTED, "RNDIS data message");
+	else
+		completions[completion_count++] = (struct completion) {
+			.transaction_id = packet->transaction_id,
+			.status = ret < 0 ? NVSP_STATUS_FAILURE : NVSP_STATUS_SUCCESS,
+		};
+	if (batch_count >= FRAME_BATCH_MAX / 2 || completion_count == COMPLETIONS_MAX)
+		tx_flush(channel);
+}
