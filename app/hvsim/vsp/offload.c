@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "data.h"
+#include "offload.h"
 
 #define IPV4_BYTES 20u
 #define IPV6_BYTES 40u

@@ -7,7 +7,7 @@
  * the others only payload; each says its place in the run.
  */
 
-#include "data.h"
+#include "offload.h"
 
 #define RUN_MAX VSP_TRANSFER_RSC_MAX
 #define IP_BYTES_MAX 65535u

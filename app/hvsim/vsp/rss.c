@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "data.h"
+#include "offload.h"
 
 /* Two IPv6 addresses and two ports. */
 #define INPUT_BYTES_MAX 36u

@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "data.h"
+#include "offload.h"
 
 #define HEADER_BYTES ((uint32_t)sizeof(struct rndis_packet))
 #define PPI_BYTES ((uint32_t)(sizeof(struct rndis_ppi) + sizeof(uint32_t)))

@@ -6,19 +6,19 @@
  * all of them are dropped. Frames that lie in one piece are passed on where
  * they are; others, and those with offloads, go through the arena.
  *
- * tx_handle(): message_collect() finds the memory, message_parse() checks the
- * packets and adds frames to the batch. tx_flush() hands the batch to the
+ * tx_handle(): message_collect() (message.c) finds the memory, message_parse()
+ * checks the packets and adds frames to the batch. tx_flush() hands the batch to the
  * switch and completes the messages; it comes at the end of a channel's slice,
  * so what is static here belongs to one channel at a time.
  */
 
 #include <errno.h>
 
-#include "data.h"
+#include "message.h"
+#include "offload.h"
 
 /* A message may hold more than the host announced, but not without limit. */
 #define PACKETS_MAX 1024u
-#define PIECES_MAX (2u + VSP_PACKET_COPY_MAX / sizeof(uint64_t))
 #define COMPLETIONS_MAX 256u
 #define ARENA_BYTES (1024u * 1024u)
 /* The longest frame that may be cut into segments. */
@@ -26,30 +26,9 @@
 #define MSS_MIN 32u
 #define CONTROL_BYTES_MAX (100u * 1024u)
 
-/* A part of the message in host-visible memory; one range may be several. */
-struct piece {
-	const uint8_t *data;
-	uint32_t bytes;
-	uint16_t range;
-	bool in_place;          /* the guest's own memory; else the transport's copy */
-};
-
-struct message {
-	struct vsp_channel *channel;
-	uint32_t bytes;
-	unsigned int count;
-	struct piece piece[PIECES_MAX];
-};
-
 struct completion {
 	uint64_t transaction_id;
 	uint32_t status;
-};
-
-/* Where in a message something is. */
-struct place {
-	unsigned int piece;
-	uint32_t offset;        /* in that piece */
 };
 
 static struct message message;
@@ -64,160 +43,7 @@ static uint8_t arena[ARENA_BYTES] __attribute__((aligned(64)));
 static uint32_t arena_used;
 static uint8_t lso_frame[LSO_BYTES_MAX];
 
-/* ---- the message's memory ---- */
-
-static void
-piece_add(const uint8_t *data, uint32_t bytes, uint16_t range, bool in_place)
-{
-	struct piece *last = message.count > 0 ? &message.piece[message.count - 1] : NULL;
-
-	message.bytes += bytes;
-	if (last != NULL && last->range == range && last->in_place == in_place &&
-	    last->data + last->bytes == data) {
-		last->bytes += bytes;
-		return;
-	}
-	message.piece[message.count++] = (struct piece) { data, bytes, range, in_place };
-}
-
-static int
-section_collect(struct vsp_channel *channel, const struct nvsp_rndis *rndis)
-{
-	const struct vsp_nic *nic = channel->nic;
-	uint64_t offset = (uint64_t)rndis->section_idx * nic->profile->send_section_bytes;
-
-	if (rndis->section_idx == NVSP_SECTION_NONE)
-		return 0;
-	if (nic->send_base == NULL || rndis->section_idx >= nic->send_sections ||
-	    !range_ok(offset, rndis->section_bytes, nic->send_bytes)) {
-		vsp_violation(channel, VSP_RULE_SECTION_INDEX, "section %u, %u bytes",
-			rndis->section_idx, rndis->section_bytes);
-		return -EPROTO;
-	}
-	if (rndis->section_bytes != 0)
-		piece_add(nic->send_base + offset, rndis->section_bytes, 0, true);
-	channel->counters.tx_sections++;
-	return 0;
-}
-
-/* One range; its page numbers follow it. The list was checked by ring.c. */
-static int
-range_collect(struct vsp_channel *channel, const struct vmbus_gpa_range *range,
-	const uint8_t *numbers, uint16_t index)
-{
-	const struct vsp_nic *nic = channel->nic;
-	uint32_t left = range->byte_count, offset = range->byte_offset;
-
-	for (uint32_t i = 0; left > 0; i++) {
-		uint32_t bytes = HV_MIN(left, HV_PAGE_BYTES - offset);
-		bool in_place = false;
-		const uint8_t *data;
-		uint64_t number;
-
-		memcpy(&number, numbers + i * sizeof(number), sizeof(number));
-		data = nic->transport->page(nic->device, number, offset, bytes, &in_place);
-		if (data == NULL) {
-			vsp_violation(channel, VSP_RULE_PAGE_UNKNOWN, "page 0x%llx",
-				(unsigned long long)number);
-			return -EFAULT;
-		}
-		piece_add(data, bytes, index, in_place);
-		left -= bytes;
-		offset = 0;
-	}
-	return 0;
-}
-
-static int
-ranges_collect(struct vsp_channel *channel, const struct host_packet *packet)
-{
-	struct vmbus_gpa_direct direct;
-	uint32_t at = sizeof(direct);
-
-	memcpy(&direct, packet->extension, sizeof(direct));
-	for (uint32_t i = 0; i < direct.range_count; i++) {
-		struct vmbus_gpa_range range;
-		int ret;
-
-		memcpy(&range, packet->extension + at, sizeof(range));
-		at += sizeof(range);
-		ret = range_collect(channel, &range, packet->extension + at, (uint16_t)(i + 1));
-		if (ret < 0)
-			return ret;
-		at += (uint32_t)(gpa_range_pages(&range) * sizeof(uint64_t));
-	}
-	channel->counters.tx_page_lists++;
-	return 0;
-}
-
-/* 0; -EPROTO: the channel is dead; -EFAULT: the message fails. */
-static int
-message_collect(struct vsp_channel *channel, const struct host_packet *packet)
-{
-	struct nvsp_rndis rndis;
-	int ret;
-
-	message.channel = channel;
-	message.bytes = 0;
-	message.count = 0;
-	if (packet->payload_bytes < sizeof(rndis)) {
-		vsp_violation(channel, VSP_RULE_NVSP_LENGTH, "RNDIS, %u bytes",
-			packet->payload_bytes);
-		return -EPROTO;
-	}
-	memcpy(&rndis, packet->payload, sizeof(rndis));
-	ret = section_collect(channel, &rndis);
-	if (ret == 0 && packet->type == VMBUS_PACKET_GPA_DIRECT)
-		ret = ranges_collect(channel, packet);
-	return ret;
-}
-
-/* The offset must lie within the message. */
-static inline struct place
-place_of(uint32_t offset)
-{
-	struct place place = { 0, offset };
-
-	while (place.offset >= message.piece[place.piece].bytes)
-		place.offset -= message.piece[place.piece++].bytes;
-	return place;
-}
-
-/* Copies n bytes of the message, which has them. */
-static void
-message_copy(struct place place, void *to, uint32_t n)
-{
-	uint8_t *at = to;
-
-	while (n > 0) {
-		const struct piece *piece = &message.piece[place.piece++];
-		uint32_t bytes = HV_MIN(n, piece->bytes - place.offset);
-
-		memcpy(at, piece->data + place.offset, bytes);
-		place.offset = 0;
-		at += bytes;
-		n -= bytes;
-	}
-	host_copy_barrier();
-}
-
-/* Whether n bytes from there lie in one range (which may be several pages). */
-static bool
-in_one_range(struct place place, uint32_t n)
-{
-	uint16_t range = message.piece[place.piece].range;
-
-	while (place.piece < message.count && message.piece[place.piece].range == range) {
-		uint32_t bytes = message.piece[place.piece].bytes - place.offset;
-
-		if (n <= bytes)
-			return true;
-		n -= bytes;
-		place.offset = 0;
-		place.piece++;
-	}
-	return false;
-}
+/* ---- packets ---- */
 
 static void
 count_bytes(struct queue_counters *counters, struct place place, uint32_t n)
@@ -239,18 +65,16 @@ int
 tx_gather(struct vsp_channel *channel, const struct host_packet *packet, void *copy,
 	uint32_t size)
 {
-	int ret = message_collect(channel, packet);
+	int ret = message_collect(&message, channel, packet);
 
 	if (ret < 0)
 		return ret;
 	if (message.bytes > INT32_MAX)
 		return -EMSGSIZE;
 	if (message.bytes != 0)
-		message_copy(place_of(0), copy, HV_MIN(message.bytes, size));
+		message_copy(&message, place_of(&message, 0), copy, HV_MIN(message.bytes, size));
 	return (int)message.bytes;
 }
-
-/* ---- packets ---- */
 
 /* A packet being parsed: the header is a copy. */
 struct packet {
@@ -302,13 +126,13 @@ ppi_parse(struct packet *packet)
 	packet->request.lso = 0;
 	packet->request.vlan_tci = 0;
 	if (!range_ok(at, left, packet->left) ||
-	    !in_one_range(packet->place, sizeof(struct rndis_header) + at + left))
+	    !in_one_range(&message, packet->place, sizeof(struct rndis_header) + at + left))
 		return bad(VSP_RULE_PPI_RANGE, packet, "bytes of information", left);
 	at += packet->at + (uint32_t)sizeof(struct rndis_header);
 	while (left > 0) {
 		if (left < sizeof(ppi))
 			return bad(VSP_RULE_PPI_RANGE, packet, "bytes left over", left);
-		message_copy(place_of(at), &ppi, sizeof(ppi));
+		message_copy(&message, place_of(&message, at), &ppi, sizeof(ppi));
 		if (ppi.bytes < sizeof(ppi) || ppi.bytes > left)
 			return bad(VSP_RULE_PPI_RANGE, packet, "size", ppi.bytes);
 		if (ppi.type == RNDIS_PPI_CHECKSUM || ppi.type == RNDIS_PPI_LSO ||
@@ -316,7 +140,7 @@ ppi_parse(struct packet *packet)
 			if (!range_ok(ppi.data_offset, sizeof(value), ppi.bytes))
 				return bad(VSP_RULE_PPI_RANGE, packet, "data offset",
 					ppi.data_offset);
-			message_copy(place_of(at + ppi.data_offset), &value, sizeof(value));
+			message_copy(&message, place_of(&message, at + ppi.data_offset), &value, sizeof(value));
 			ppi_take(&packet->request, ppi.type, value);
 		}
 		at += ppi.bytes;
@@ -336,7 +160,7 @@ request_add(struct packet *packet, struct frame *frame)
 
 	if ((request->want & ~OFFLOAD_VLAN) != 0 ||
 	    (request->want != 0 && vsp_settings.check == CHECK_FULL)) {
-		message_copy(place_of(request->offset), head, head_bytes);
+		message_copy(&message, place_of(&message, request->offset), head, head_bytes);
 		if (offload_check(message.channel, head, head_bytes, request, &rule) < 0)
 			return bad(rule, packet, "frame of", request->bytes);
 	}
@@ -358,7 +182,7 @@ length_ok(const struct packet *packet)
 	if (bytes >= FRAME_HEADER_BYTES && bytes <= most)
 		return true;
 	if (bytes >= FRAME_HEADER_BYTES + 4 && bytes <= most + 4) {
-		message_copy(place_of(packet->request.offset + 12), type, sizeof(type));
+		message_copy(&message, place_of(&message, packet->request.offset + 12), type, sizeof(type));
 		if (load_be16(type) == ETHER_VLAN)
 			return true;
 	}
@@ -382,7 +206,7 @@ frame_add(struct packet *packet)
 	if (unlikely(bytes - FRAME_HEADER_BYTES > message.channel->nic->frame_max -
 	    FRAME_HEADER_BYTES) && !length_ok(packet))
 		return 0;
-	place = place_of(offset);
+	place = place_of(&message, offset);
 	piece = &message.piece[place.piece];
 	*frame = (struct frame) { .data = piece->data + place.offset, .bytes = bytes };
 	if (likely(packet->request.want == 0 && bytes <= piece->bytes - place.offset)) {
@@ -414,7 +238,7 @@ packet_check_full(const struct packet *packet)
 	if ((packet->at & ((1u << profile->alignment_shift) - 1)) != 0)
 		vsp_violation(message.channel, VSP_RULE_RNDIS_ALIGNMENT, "offset %u, shift %u",
 			packet->at, profile->alignment_shift);
-	for (struct place place = place_of(offset); left > 0; place.piece++, segments++) {
+	for (struct place place = place_of(&message, offset); left > 0; place.piece++, segments++) {
 		left -= HV_MIN(left, message.piece[place.piece].bytes - place.offset);
 		place.offset = 0;
 	}
@@ -432,7 +256,7 @@ packet_parse(struct packet *packet)
 
 	if (unlikely(left < sizeof(struct rndis_header)))
 		return bad(VSP_RULE_RNDIS_HEADER, packet, "bytes left", left);
-	packet->place = place_of(packet->at);
+	packet->place = place_of(&message, packet->at);
 	packet->left = left - (uint32_t)sizeof(struct rndis_header);
 	if (likely(message.piece[packet->place.piece].bytes - packet->place.offset >=
 	    sizeof(*header))) {
@@ -440,8 +264,8 @@ packet_parse(struct packet *packet)
 			sizeof(*header));
 		host_copy_barrier();
 	} else {
-		message_copy(packet->place, header, HV_MIN(left, (uint32_t)sizeof(*header)));
-		split = !in_one_range(packet->place, sizeof(*header));
+		message_copy(&message, packet->place, header, HV_MIN(left, (uint32_t)sizeof(*header)));
+		split = !in_one_range(&message, packet->place, sizeof(*header));
 	}
 	if (unlikely(header->header.type != RNDIS_PACKET))
 		return packet->at == 0 ? 1 : bad(VSP_RULE_RNDIS_NOT_PACKET, packet, "type",
@@ -571,13 +395,13 @@ frame_emit(const struct offload_request *request, const uint8_t *data, uint32_t 
 static void
 segments_emit(struct vsp_channel *channel, const struct offload_request *request)
 {
-	struct place place = place_of(request->offset);
+	struct place place = place_of(&message, request->offset);
 	const struct piece *piece = &message.piece[place.piece];
 	const uint8_t *data = piece->data + place.offset;
 	static struct lso_cut cut;
 
 	if (piece->bytes - place.offset < request->bytes) {
-		message_copy(place, lso_frame, request->bytes);
+		message_copy(&message, place, lso_frame, request->bytes);
 		data = lso_frame;
 	}
 	if (!lso_start(&cut, data, request))
@@ -621,7 +445,7 @@ request_execute(struct vsp_channel *channel, const struct offload_request *reque
 		return;
 	}
 	to = arena_take(channel, request->bytes);
-	message_copy(place_of(request->offset), to, request->bytes);
+	message_copy(&message, place_of(&message, request->offset), to, request->bytes);
 	frame = frame_emit(request, to, request->bytes);
 	if ((request->want & (OFFLOAD_CSUM | OFFLOAD_LSO)) == 0 || request->ip_version == 0)
 		return;
@@ -661,7 +485,7 @@ control_message(struct vsp_channel *channel, const struct host_packet *packet)
 	static uint8_t copy[CONTROL_BYTES_MAX];
 	uint32_t bytes = HV_MIN(message.bytes, (uint32_t)sizeof(copy));
 
-	message_copy(place_of(0), copy, bytes);
+	message_copy(&message, place_of(&message, 0), copy, bytes);
 	tx_flush(channel);
 	rndis_control(channel, packet, copy, bytes);
 }
@@ -670,7 +494,7 @@ void
 tx_handle(struct vsp_channel *channel, const struct host_packet *packet)
 {
 	unsigned int first = batch_count;
-	int ret = message_collect(channel, packet);
+	int ret = message_collect(&message, channel, packet);
 
 	if (ret == -EPROTO)
 		return;
