@@ -63,6 +63,7 @@ struct packet {
 	const uint8_t *ip, *l4, *payload;
 	uint32_t l4_bytes, payload_bytes;
 	uint8_t version, protocol;
+	bool cut;               /* the IP packet is longer than the frame */
 };
 
 static uint16_t
@@ -90,7 +91,7 @@ packet_ip(struct packet *p, const uint8_t *ip, uint32_t bytes)
 	} else {
 		return false;
 	}
-	/* The tag's check notices a frame that is shorter than its IP packet. */
+	p->cut = total > bytes;
 	total = HV_MIN(total, bytes);
 	if (header < 20 || header > total)
 		return false;
@@ -277,7 +278,7 @@ check_frame(struct gen_check *check, const struct frame *frame, uint64_t now_ns)
 		return;
 	}
 	follow(check, flow, &tag);
-	if (!checksums_ok(frame, &packet) ||
+	if (packet.cut || !checksums_ok(frame, &packet) ||
 	    memcmp(packet.payload + sizeof(tag), gen_pattern(&tag),
 		    packet.payload_bytes - sizeof(tag)) != 0) {
 		check->counters.corrupt++;
