@@ -78,7 +78,7 @@ within(const uint8_t *data, const uint8_t *base, uint32_t bytes)
 }
 
 void
-sw_input(struct sw_port *from, struct frame *frames, unsigned int n)
+sw_input(struct sw_port *from, const struct frame *frames, unsigned int n)
 {
 	fake.batches++;
 	if (fake.echo) {

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../hvsim/vsp/data.h"
+#include "../../hvsim/vsp/offload.h"
 
 #define FAKE_CHANNELS 8u
 #define FAKE_RING_BYTES (12u * 4096u)           /* no power of two */
