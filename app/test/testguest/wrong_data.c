@@ -175,11 +175,19 @@ SPOILT(csum_other_protocol, "CSUM_REQUEST", false)
 static uint32_t
 spoil_csum_other_version(struct wrong_packet *packet, uint32_t bytes)
 {
-	insert_ppi(packet, bytes, RNDIS_PPI_CHECKSUM, RNDIS_TX_CSUM_IPV6 | RNDIS_TX_CSUM_UDP |
-		54u << RNDIS_TX_CSUM_L4_OFFSET_SHIFT);
+	insert_ppi(packet, bytes, RNDIS_PPI_CHECKSUM, RNDIS_TX_CSUM_IPV6);
 	return bytes + 16;
 }
 SPOILT(csum_other_version, "CSUM_REQUEST", false)
+
+static uint32_t
+spoil_csum_offset_other_version(struct wrong_packet *packet, uint32_t bytes)
+{
+	insert_ppi(packet, bytes, RNDIS_PPI_CHECKSUM, RNDIS_TX_CSUM_IPV6 | RNDIS_TX_CSUM_UDP |
+		L4_OFFSET << RNDIS_TX_CSUM_L4_OFFSET_SHIFT);
+	return bytes + 16;
+}
+SPOILT(csum_offset_other_version, "CSUM_OFFSET", true)
 
 static uint32_t
 spoil_lso_headers_outside(struct wrong_packet *packet, uint32_t bytes)
@@ -368,6 +376,8 @@ const struct tg_case wrong_data_cases[] = {
 	{ "a page number that leads nowhere fails", page_unknown, "PAGE_UNKNOWN" },
 	{ "a checksum request inside the IP header fails", csum_offset_low, "CSUM_OFFSET" },
 	{ "a checksum request behind the frame fails", csum_offset_high, "CSUM_OFFSET" },
+	{ "a checksum request inside an IPv6 header fails", csum_offset_other_version,
+		"CSUM_OFFSET" },
 	{ "a segmentation request with its headers behind the frame fails", lso_headers_outside,
 		"LSO_HEADER" },
 	{ "a TCP checksum request for a UDP frame is reported", csum_other_protocol,

@@ -145,13 +145,16 @@ control_on_subchannel(void)
 static int
 newer_message(void)
 {
+	struct nvsp_subchannel message = { NVSP_SUBCHANNEL, NVSP_SUBCHANNEL_ALLOCATE, 1 };
 	struct tg_options old = { .nvsp = NVSP_VERSION_4 };
-	uint32_t granted;
+	uint8_t reply[64];
 	struct wrong w;
 
 	TG_TRY(wrong_start_with(&w, &old));
 	TG_CHECK(tg_up(&w.a, 0, &old) == 0, "the first NIC does not come up");
-	tg_nvsp_subchannels(&w.a, 1, &granted);
+	/* Hosts differ in what they answer, if anything with a meaning. */
+	TG_CHECK(tg_transact(w.a.channel[0], &message, sizeof(message), reply,
+		sizeof(reply)) >= 0, "no completion");
 	TG_TRY(wrong_reported(&w, w.a.channel[0], 0, "NVSP_VERSION"));
 	wrong_end(&w);
 	return 0;
