@@ -5,6 +5,7 @@
  * so that RSS spreads them.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
@@ -129,11 +130,19 @@ bool
 frame_ok(const struct client *c, const struct rte_mbuf *m, uint32_t seq)
 {
 	static uint8_t want[FRAME_MAX], got[FRAME_MAX];
-	const void *data;
+	const uint8_t *data;
 
 	if (m->pkt_len > FRAME_MAX)
 		return false;
 	fill(c, want, seq, m->pkt_len);
 	data = rte_pktmbuf_read(m, 0, m->pkt_len, got);
-	return data != NULL && memcmp(data, want, m->pkt_len) == 0;
+	if (data == NULL)
+		return false;
+	for (uint32_t i = 0; i < m->pkt_len; i++)
+		if (data[i] != want[i]) {
+			fprintf(stderr, "frame %u of %u bytes: byte %u is 0x%02x, not 0x%02x\n", seq,
+				m->pkt_len, i, data[i], want[i]);
+			return false;
+		}
+	return true;
 }

@@ -117,7 +117,7 @@ def flow_frame(flow):
     ip = (IPv6 if ":" in source else IP)(src=source, dst=destination)
     l4 = (TCP if tcp else UDP)(sport=source_port, dport=destination_port)
     return bytes(Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01") / ip / l4
-                 / Raw(bytes(16)))
+                 / Raw(bytes(24)))
 
 
 def rss_run(machine, nic, queues, flows, phases, path):
@@ -163,7 +163,10 @@ def test_ten_thousand_flows_land_where_toeplitz_says(machine, tmp_path):
 HOST_REFUSALS = {
     "ws2008": "it needs a send buffer, which this host refuses, and fails to attach",
 }
-KERNEL_REFUSALS = {}
+KERNEL_REFUSALS = {
+    "6.1.158": "it leaves the interrupts of subchannels unmasked, and this kernel oopses on "
+               "the first one; one queue works",
+}
 
 
 @pytest.mark.quick
@@ -190,7 +193,9 @@ def test_the_builtin_driver_works_on_each_kernel(machine, kernel):
                        ethdev(NO_HUGE, "--queues", "4", "--rounds", "1"))
     if kernel in KERNEL_REFUSALS:
         assert done.status != 0, f"{kernel} works now, but was: {KERNEL_REFUSALS[kernel]}"
-        return
+        assert "oops" in done.err
+        done = machine.run(["--kernel", kernel, "--nic", "port=echo"],
+                           ethdev(NO_HUGE, "--rounds", "1"))
     echo_ok(done, 1)
 
 
