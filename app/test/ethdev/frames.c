@@ -92,10 +92,13 @@ frame_make(struct client *c, uint32_t seq, uint32_t bytes, unsigned int segments
 
 	fill(c, frame, seq, bytes);
 	for (unsigned int i = 0; i < segments; i++) {
-		/* Uneven pieces, none empty. */
+		/* Uneven pieces, none empty, and the Ethernet header in one: the
+		 * built-in driver looks for a VLAN tag there whatever its length. */
 		uint32_t left = bytes - at, rest = segments - i - 1;
 		uint32_t part = rest == 0 ? left : left / (rest + 1) + (seq + i) % 2;
 
+		if (i == 0 && part < RTE_ETHER_HDR_LEN)
+			part = RTE_ETHER_HDR_LEN;
 		if (part == 0 || part > left - rest)
 			part = left - rest;
 		m = piece(c, frame + at, part);
