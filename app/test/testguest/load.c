@@ -31,6 +31,7 @@ struct load {
 
 	struct tg_device dev;
 	uint64_t sent, frames, bad;
+	uint64_t before;                /* completions of the set-up */
 	uint8_t *templates;             /* one frame per length */
 };
 
@@ -90,7 +91,7 @@ send_one(struct load *l, uint64_t number)
 static uint64_t
 done(const struct load *l)
 {
-	uint64_t n = 0;
+	uint64_t n = -l->before;
 
 	for (unsigned int i = 0; i < l->queues; i++)
 		n += l->dev.channel[i]->counters.tx_done;
@@ -214,15 +215,19 @@ main(int argc, char **argv)
 	}
 	options.queues = l.queues;
 	options.memory = l.anonymous ? TG_MEMORY_ANONYMOUS : TG_MEMORY_SHARED;
+	options.no_filter = true;       /* nothing comes before it can be counted */
 	err = tg_up(&l.dev, l.nic, &options);
 	if (err == 0)
 		err = make_templates(&l);
+	l.dev.on_frame = check;
+	l.dev.on_frame_arg = &l;
+	if (err == 0)
+		err = tg_filter(&l.dev, NDIS_FILTER_PROMISCUOUS);
 	if (err < 0) {
 		fprintf(stderr, "%s: NIC %u: %s\n", argv[0], l.nic, strerror(-err));
 		return 1;
 	}
-	l.dev.on_frame = check;
-	l.dev.on_frame_arg = &l;
+	l.before = done(&l);
 	puts("ready");
 	fflush(stdout);
 	start = tg_now_ns();
