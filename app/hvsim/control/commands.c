@@ -120,7 +120,8 @@ cmd_guest(struct control_call *call)
 			name != NULL ? name : "");
 	if (name == NULL && kern_vm_next(vm) != NULL)
 		return refuse(call, -EINVAL, "there are several guests: say which");
-	call->result = json_pack("{s:s, s:s}", "name", vm->name, "dir", kern_vm_dir(vm));
+	call->result = json_pack("{s:s, s:s, s:s}", "name", vm->name, "dir", kern_vm_dir(vm),
+		"control", control_path() != NULL ? control_path() : "");
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct control_client {
 
 static struct {
 	int listen_fd;
+	char *path;
 	struct control_client *clients;
 	unsigned int client_count;
 } control = { .listen_fd = -1 };
@@ -349,7 +350,14 @@ control_start(const char *path)
 		return ret;
 	}
 	control.listen_fd = fd;
+	control.path = strdup(path);
 	return 0;
+}
+
+const char *
+control_path(void)
+{
+	return control.path;
 }
 
 void
@@ -364,4 +372,6 @@ control_stop(void)
 		close(control.listen_fd);
 	}
 	control.listen_fd = -1;
+	free(control.path);
+	control.path = NULL;
 }

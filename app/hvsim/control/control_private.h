@@ -22,6 +22,9 @@ int control_command(struct control_call *call);
 /* Sends {"v":1,"event":"trace","line":...} from now on. */
 void control_subscribe_trace(struct control_client *client);
 
+/* Where the socket is; NULL if there is none. */
+const char *control_path(void);
+
 /* For tests: serves an already connected, non-blocking stream socket. */
 int control_serve_fd(int fd);
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef HVSIM_FOLDER_H
+#define HVSIM_FOLDER_H
+
+/*
+ * The private folder of one hvsim: sysfs trees and sockets. It is removed when
+ * hvsim ends, however it ends: a janitor process watches over it that neither
+ * a terminal nor a caller's pipe knows of.
+ */
+
+#include <sys/types.h>
+
+struct folder {
+	char *path;             /* NULL: none */
+	char *extra;            /* a file elsewhere that goes with it, or NULL */
+	int janitor_fd;         /* closed = hvsim has ended */
+	pid_t janitor;
+};
+
+/* extra: absolute path of a socket outside the folder, or NULL. Call it early:
+ * it forks. Returns 0 or -errno. */
+int folder_create(struct folder *folder, const char *extra);
+void folder_remove(struct folder *folder);
+
+/* The folders that private folders are made in, best first; NULL after the
+ * last. Valid until the next call. */
+const char *folder_candidate(unsigned int i);
+
+#endif /* HVSIM_FOLDER_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* hvsim ports, hvsim profiles: lists that need no running hvsim. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../control/report.h"
+#include "../switch/switch.h"
+#include "ctl_print.h"
+#include "options.h"
+
+/* True if the command is to go on; else *status is its end. */
+static bool
+no_operands(const struct command *command, int argc, char **argv, int *status)
+{
+	struct option_parser parser = { .command = command };
+	int operand = options_parse(&parser, argc, argv);
+
+	if (operand < 0)
+		*status = OPTIONS_STATUS(operand);
+	else if (operand < argc)
+		*status = usage_error(command->name, "\"%s\" is too much; see 'hvsim %s --help'",
+			argv[operand], command->name);
+	return operand == argc;
+}
+
+static int
+ports_run(int argc, char **argv)
+{
+	int status;
+
+	if (!no_operands(&command_ports, argc, argv, &status))
+		return status;
+	fputs(sw_port_help(), stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
+profiles_run(int argc, char **argv)
+{
+	json_t *profiles;
+	int status;
+
+	if (!no_operands(&command_profiles, argc, argv, &status))
+		return status;
+	profiles = report_profiles();
+	ctl_print("profiles", profiles);
+	json_decref(profiles);
+	return EXIT_SUCCESS;
+}
+
+const struct command command_ports = {
+	.name = "ports",
+	.summary = "list the kinds of ports and their options",
+	.run = ports_run,
+	.help =
+	"Usage: hvsim ports\n"
+	"\n"
+	"Lists what can stand after --port and after --nic port=, with options and examples.\n",
+};
+
+const struct command command_profiles = {
+	.name = "profiles",
+	.summary = "list the host and kernel profiles",
+	.run = profiles_run,
+	.help =
+	"Usage: hvsim profiles\n"
+	"\n"
+	"Lists the Windows versions that hvsim can be (--host, --nic host=) and the guest\n"
+	"kernels that it can play (--kernel).\n",
+};
