@@ -28,7 +28,7 @@ no_operands(const struct command *command, int argc, char **argv, int *status)
 static int
 ports_run(int argc, char **argv)
 {
-	int status;
+	int status = EXIT_SUCCESS;
 
 	if (!no_operands(&command_ports, argc, argv, &status))
 		return status;
@@ -40,7 +40,7 @@ static int
 profiles_run(int argc, char **argv)
 {
 	json_t *profiles;
-	int status;
+	int status = EXIT_SUCCESS;
 
 	if (!no_operands(&command_profiles, argc, argv, &status))
 		return status;

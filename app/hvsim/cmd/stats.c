@@ -21,7 +21,7 @@ static void
 print_queues(FILE *file, const char *nic, json_t *queues)
 {
 	for (size_t i = 0; i < json_array_size(queues); i++) {
-		char owner[64];
+		char owner[96];
 
 		snprintf(owner, sizeof(owner), "%s.q%zu", nic, i);
 		print_object(file, owner, json_array_get(queues, i));
@@ -29,13 +29,15 @@ print_queues(FILE *file, const char *nic, json_t *queues)
 }
 
 static void
-print_list(FILE *file, json_t *list)
+print_list(FILE *file, const char *prefix, json_t *list)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		json_t *entry = json_array_get(list, i);
-		const char *name = json_string_value(json_object_get(entry, "name"));
 		json_t *queues = json_object_get(entry, "queues");
+		char name[64];
 
+		snprintf(name, sizeof(name), "%s%s", prefix,
+			json_string_value(json_object_get(entry, "name")));
 		print_object(file, name, json_object_get(entry, "counters"));
 		if (queues != NULL)
 			print_queues(file, name, queues);
@@ -46,7 +48,7 @@ void
 stats_print(FILE *file, json_t *counters)
 {
 	print_object(file, "host", json_object_get(counters, "host"));
-	print_list(file, json_object_get(counters, "guests"));
-	print_list(file, json_object_get(counters, "nics"));
-	print_list(file, json_object_get(counters, "ports"));
+	print_list(file, "", json_object_get(counters, "guests"));
+	print_list(file, "", json_object_get(counters, "nics"));
+	print_list(file, "port ", json_object_get(counters, "ports"));
 }

@@ -65,8 +65,20 @@ print_request_id(struct describe_text *out, const struct describe_bytes *in, uin
 	return true;
 }
 
+/* What a query brings along is an empty structure to be filled in. */
 static bool
-print_oid_request(struct describe_text *out, const struct describe_bytes *in, uint32_t oid)
+print_query(struct describe_text *out, const struct describe_bytes *in, uint32_t oid)
+{
+	TAKE(rndis_oid_request, m);
+	(void)oid;
+	describe_add(out, " #%u %s", m.request_id, describe_oid(m.oid));
+	if (m.info_bytes != 0)
+		describe_add(out, ", %u bytes of input", m.info_bytes);
+	return true;
+}
+
+static bool
+print_set(struct describe_text *out, const struct describe_bytes *in, uint32_t oid)
 {
 	TAKE(rndis_oid_request, m);
 	(void)oid;
@@ -141,9 +153,9 @@ static const struct {
 	{ RNDIS_INIT, "INIT", print_init },
 	{ RNDIS_INIT | RNDIS_COMPLETION, "INIT_COMPLETE", print_init_complete },
 	{ RNDIS_HALT, "HALT", print_request_id },
-	{ RNDIS_QUERY, "QUERY", print_oid_request },
+	{ RNDIS_QUERY, "QUERY", print_query },
 	{ RNDIS_QUERY | RNDIS_COMPLETION, "QUERY_COMPLETE", print_query_complete },
-	{ RNDIS_SET, "SET", print_oid_request },
+	{ RNDIS_SET, "SET", print_set },
 	{ RNDIS_SET | RNDIS_COMPLETION, "SET_COMPLETE", print_set_complete },
 	{ RNDIS_RESET, "RESET", print_header_only },
 	{ RNDIS_RESET | RNDIS_COMPLETION, "RESET_COMPLETE", print_reset_complete },
