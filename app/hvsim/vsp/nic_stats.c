@@ -64,6 +64,28 @@ vsp_nic_stats(struct vsp_nic *nic, struct stat_sink *sink)
 	rules_emit(nic, sink);
 }
 
+/* How full the rings are at this moment: nothing to reckon with, as the guest
+ * may write its index in between. */
+static void
+rings_emit(const struct vsp_channel *channel, struct stat_sink *sink)
+{
+	const struct host_rx_ring *in = &channel->from_guest;
+	const struct host_tx_ring *out = &channel->to_guest;
+	uint32_t write;
+
+	if (!channel_is_open(channel))
+		return;
+	write = __atomic_load_n(&in->page->write_index, __ATOMIC_RELAXED);
+	if (write >= in->data_bytes)
+		write = in->read;
+	stat_emit(sink, "to_host_ring_bytes", in->data_bytes);
+	stat_emit(sink, "to_host_ring_used", write >= in->read ? write - in->read :
+		write + in->data_bytes - in->read);
+	stat_emit(sink, "to_guest_ring_bytes", out->data_bytes);
+	stat_emit(sink, "to_guest_ring_used", out->data_bytes - VMBUS_RING_RESERVED_BYTES -
+		HV_MIN(host_tx_ring_free_bytes(out), out->data_bytes - VMBUS_RING_RESERVED_BYTES));
+}
+
 unsigned int
 vsp_nic_queues(const struct vsp_nic *nic)
 {
@@ -73,8 +95,10 @@ vsp_nic_queues(const struct vsp_nic *nic)
 void
 vsp_nic_queue_stats(struct vsp_nic *nic, unsigned int queue, struct stat_sink *sink)
 {
-	if (queue < HV_CHANNELS_MAX)
-		queue_emit(&nic->channel[queue].counters, sink);
+	if (queue >= HV_CHANNELS_MAX)
+		return;
+	queue_emit(&nic->channel[queue].counters, sink);
+	rings_emit(&nic->channel[queue], sink);
 }
 
 /* ---- the negotiated row ---- */
