@@ -460,6 +460,7 @@ engine_run(void)
 {
 	while (!engine.stopping)
 		round_run();
+	engine.stopping = false;
 	return engine.status;
 }
 

@@ -26,7 +26,7 @@ enum engine_poll_mode {
 int engine_init(enum engine_poll_mode mode, const char *cpus);
 void engine_fini(void);
 
-/* Runs until engine_stop(); returns the status given to it. */
+/* Runs until engine_stop(); returns the status given to it. May be called again. */
 int engine_run(void);
 void engine_stop(int status);
 bool engine_stopping(void);
