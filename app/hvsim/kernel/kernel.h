@@ -206,13 +206,16 @@ void uio_channels_changed(struct kern_device *device);
 /* ---- memory.c ---- */
 struct guest_memory *guest_memory_create(struct kern_vm *vm);
 void guest_memory_destroy(struct guest_memory *memory);
+/* Takes fd over, also when it fails. */
 int guest_memory_map(struct guest_memory *memory, pid_t pid, const struct guest_mem *mem, int fd);
 void guest_memory_unmap(struct guest_memory *memory, pid_t pid, const struct guest_mem *mem);
 void guest_memory_process_gone(struct guest_memory *memory, pid_t pid);
 /* See hv_transport.page. */
 const uint8_t *guest_memory_page(struct guest_memory *memory, uint64_t page_number,
 	uint32_t offset, uint32_t bytes, bool *in_place);
-void guest_memory_round(struct guest_memory *memory);   /* copies of this round die */
+/* Once per round of the engine: copies die, and what a process took back is
+ * unmapped after one more round. */
+void guest_memory_round(struct guest_memory *memory);
 void guest_memory_set_pa(struct guest_memory *memory, bool pa);
 
 #endif /* HVSIM_KERNEL_H */
