@@ -144,8 +144,8 @@ replay_close(struct replay *replay)
 static void
 replay_fail(struct replay *replay, const char *why)
 {
-	log_error("pcap: replay stopped after %llu frames: %s",
-		(unsigned long long)replay->sent, why);
+	log_error("pcap: the replay ends after %llu frames of the file: %s",
+		(unsigned long long)replay->loop_frames, why);
 	replay->failed = true;
 	replay->state = REPLAY_FINISHED;
 	replay_close(replay);
