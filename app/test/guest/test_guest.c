@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * libhvsim-guest.so for real: the kernel part runs in this process, a guest
+ * program (guest_client.c, or bash, python3, dpdk-testpmd) runs preloaded as a
+ * child. Each case of the client is a test of the same name here.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/engine.h"
+#include "core/units.h"
+#include "core/util.h"
+#include "guest_host.h"
+#include "kernel/kernel.h"
+
+#define GUID "f5cbd6a7-1e2f-4f0a-9c3d-00155d000001"
+#define TIME_LIMIT_NS 60000000000ull
+#define STATUS_TIME_LIMIT 124
+
+/* ---- the VSP: counts ---- */
+
+struct vsp_nic {
+	int unused;
+};
+
+struct vsp_channel {
+	struct hv_channel *handle;
+	struct hv_rings rings;
+	unsigned int opened, closed, signalled;
+};
+
+static struct {
+	char parent[PATH_MAX];
+	struct kern_vm *vm;
+	struct vsp_nic nic;
+	struct vsp_channel channel[HV_CHANNELS_MAX];
+	struct kern_device *device;
+	int sock;                       /* of the client's requests */
+	bool gone;
+	struct engine_timer limit;
+	int pidfd;
+} host;
+
+int
+vsp_channel_opened(struct vsp_channel *channel, struct hv_channel *handle,
+	const struct hv_rings *rings)
+{
+	channel->handle = handle;
+	channel->rings = *rings;
+	channel->opened++;
+	return 0;
+}
+
+void
+vsp_channel_closed(struct vsp_channel *channel)
+{
+	channel->closed++;
+}
+
+void
+vsp_channel_signalled(struct vsp_channel *channel)
+{
+	channel->signalled++;
+}
+
+void
+vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
+{
+	(void)guest;
+	(void)nic;
+	fail_msg("foreign bit: %s", what);
+}
+
+/* ---- the host ---- */
+
+static void
+host_offer(void)
+{
+	struct hv_offer offer = { .monitor = true, .latency_100ns = 1000 };
+
+	assert_int_equal(units_parse_guid(GUID, offer.instance), 0);
+	host.device = (struct kern_device *)(void *)kern_transport.offer(kern_vm_guest(host.vm),
+		&offer, &host.nic, &host.channel[0]);
+	assert_non_null(host.device);
+	assert_int_not_equal(host.device->uio, UINT32_MAX);
+}
+
+static void
+host_start(const char *profile, const char *deeper)
+{
+	struct config_guest config = { .name = "guest0" };
+	char error[256] = "";
+
+	memset(&host, 0, sizeof(host));
+	host.sock = -1;
+	snprintf(host.parent, sizeof(host.parent), "/tmp/hvsim-test-guest-XXXXXX");
+	assert_non_null(mkdtemp(host.parent));
+	strcat(host.parent, deeper);
+	if (deeper[0] != '\0')
+		assert_int_equal(mkdir(host.parent, 0700), 0);
+	snprintf(config.kernel_profile, sizeof(config.kernel_profile), "%s", profile);
+	assert_int_equal(engine_init(ENGINE_POLL_ADAPTIVE, NULL), 0);
+	host.vm = kern_vm_create(&config, host.parent, error, sizeof(error));
+	if (!host.vm)
+		fail_msg("%s", error);
+	host_offer();
+}
+
+static void
+host_stop(void)
+{
+	char *slash;
+
+	if (!host.gone)
+		kern_vm_destroy(host.vm);
+	engine_fini();
+	assert_int_equal(rmdir(host.parent), 0);
+	slash = strrchr(host.parent, '/');
+	*slash = '\0';
+	if (strcmp(host.parent, "/tmp") != 0)
+		assert_int_equal(rmdir(host.parent), 0);
+}
+
+static struct hv_device *
+handle_of(struct kern_device *device)
+{
+	return (struct hv_device *)(void *)device;
+}
+
+static void
+host_page(uint64_t address, struct host_reply *reply)
+{
+	bool in_place;
+	const uint8_t *page = kern_transport.page(handle_of(host.device), address >> 12,
+		address & 4095, 1, &in_place);
+
+	reply->a = page != NULL;
+	reply->b = in_place;
+	reply->c = page ? *page : -1;
+}
+
+static void
+host_answer(const struct host_request *req, struct host_reply *reply)
+{
+	struct vsp_channel *channel = &host.channel[req->arg % HV_CHANNELS_MAX];
+
+	switch (req->op) {
+	case HOST_STATE:
+		reply->a = host.device->open_files;
+		reply->b = host.channel[0].opened;
+		reply->c = host.channel[0].closed;
+		break;
+	case HOST_INTERRUPT:
+		kern_transport.interrupt(channel->handle);
+		break;
+	case HOST_RESCIND:
+		kern_transport.rescind(handle_of(host.device));
+		break;
+	case HOST_SUBCHANNEL:
+		kern_transport.offer_subchannel(handle_of(host.device), (uint16_t)req->arg, channel);
+		break;
+	case HOST_MASK:
+		reply->a = *(uint32_t *)(void *)(channel->rings.to_guest_page + 8);
+		break;
+	case HOST_PAGE:
+		host_page(req->arg, reply);
+		break;
+	case HOST_VANISH:
+		kern_vm_destroy(host.vm);
+		host.gone = true;
+		break;
+	case HOST_CHANNEL:
+		reply->a = channel->opened;
+		reply->b = channel->opened ? kern_transport.relid(channel->handle) : 0;
+		break;
+	case HOST_TEXT:
+		channel->rings.to_host_data[0] = 't';
+		channel->rings.to_guest_data[0] = 'r';
+		break;
+	case HOST_SIGNALS:
+		reply->a = channel->signalled;
+		break;
+	case HOST_PA:
+		guest_memory_set_pa(host.vm->memory, req->arg);
+		break;
+	}
+}
+
+static void
+host_request_ready(void *arg, uint32_t events)
+{
+	struct host_request req;
+	struct host_reply reply = { 0 };
+
+	(void)arg;
+	(void)events;
+	if (recv(host.sock, &req, sizeof(req), MSG_DONTWAIT) != sizeof(req)) {
+		engine_fd_remove(host.sock);
+		return;
+	}
+	host_answer(&req, &reply);
+	send(host.sock, &reply, sizeof(reply), MSG_NOSIGNAL);
+}
+
+/* ---- the guest program ---- */
+
+static void
+on_exit_ready(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+	engine_stop(0);
+}
+
+static void
+on_limit(void *arg)
+{
+	(void)arg;
+	engine_stop(STATUS_TIME_LIMIT);
+}
+
+static void
+guest_exec(char *const argv[], const char *preload, int sock, int out)
+{
+	char dir[PATH_MAX + 16];
+
+	snprintf(dir, sizeof(dir), "%s", kern_vm_dir(host.vm));
+	setenv("HVSIM_DIR", dir, 1);
+	setenv("LD_PRELOAD", preload, 1);
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
+	dup2(sock, HOST_FD);
+	if (out >= 0)
+		dup2(out, STDOUT_FILENO);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+/* Runs the program as the guest while the host serves it. Returns its exit
+ * status; 128 + signal. */
+static int
+guest_run(char *const argv[], int out)
+{
+	const char *preload = getenv("HVSIM_GUEST_PRELOAD");
+	int pair[2], wstatus, status;
+	pid_t pid;
+
+	assert_non_null(preload);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0)
+		guest_exec(argv, preload, pair[1], out);
+	close(pair[1]);
+	host.sock = pair[0];
+	host.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(host.pidfd >= 0);
+	assert_int_equal(engine_fd_add(host.sock, EPOLLIN, host_request_ready, NULL), 0);
+	assert_int_equal(engine_fd_add(host.pidfd, EPOLLIN, on_exit_ready, NULL), 0);
+	engine_timer_arm(&host.limit, engine_clock_ns() + TIME_LIMIT_NS, on_limit, NULL);
+	status = engine_run();
+	if (status != 0)
+		kill(pid, SIGKILL);
+	waitpid(pid, &wstatus, 0);
+	engine_timer_cancel(&host.limit);
+	engine_fd_remove(host.sock);
+	engine_fd_remove(host.pidfd);
+	close(host.sock);
+	close(host.pidfd);
+	if (status != 0)
+		return status;
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+}
+
+static unsigned int
+open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static unsigned int
+shared_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[PATH_MAX];
+	unsigned int count = 0;
+
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "memfd:") != NULL;
+	fclose(maps);
+	return count;
+}
+
+/* A client case passes, and hvsim has nothing left of the guest after it. */
+static void
+client_case(const char *name, const char *profile, const char *deeper)
+{
+	static const char *const clients[] = { "HVSIM_GUEST_CLIENT", "HVSIM_GUEST_CLIENT32" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(clients); i++) {
+		const char *client = getenv(clients[i]);
+		char *argv[] = { NULL, NULL, NULL };
+		unsigned int fds, maps;
+		char program[PATH_MAX], arg[64];
+
+		assert_non_null(client);
+		snprintf(program, sizeof(program), "%s", client);
+		snprintf(arg, sizeof(arg), "%s", name);
+		argv[0] = program;
+		argv[1] = arg;
+		fds = open_descriptors();
+		maps = shared_mappings();
+		host_start(profile, deeper);
+		assert_int_equal(guest_run(argv, -1), 0);
+		host_stop();
+		assert_int_equal(open_descriptors(), fds);
+		assert_int_equal(shared_mappings(), maps);
+	}
+}
+
+/* Runs a shell line as the guest; its output is what is expected. */
+static void
+shell_says(const char *line, const char *expected)
+{
+	char sh[] = "bash", option[] = "-c", command[1024];
+	char *argv[] = { sh, option, command, NULL };
+	char said[4096] = "";
+	int pipes[2];
+	ssize_t bytes;
+
+	snprintf(command, sizeof(command), "%s", line);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_int_equal(guest_run(argv, pipes[1]), 0);
+	close(pipes[1]);
+	bytes = read(pipes[0], said, sizeof(said) - 1);
+	close(pipes[0]);
+	assert_true(bytes >= 0);
+	said[bytes] = '\0';
+	assert_string_equal(said, expected);
+}
+
+/* ---- tests ---- */
+
+#define CLIENT_CASE(name) \
+	static void \
+	name(void **state) \
+	{ \
+		(void)state; \
+		client_case(#name, "", ""); \
+	}
+
+CLIENT_CASE(the_tree_is_found_by_every_way_of_looking)
+CLIENT_CASE(paths_lead_into_the_tree_from_anywhere)
+CLIENT_CASE(links_and_real_paths_are_those_of_sysfs)
+CLIENT_CASE(walkers_report_paths_of_sysfs)
+CLIENT_CASE(attributes_are_read_by_every_call)
+CLIENT_CASE(attribute_stores_return_the_kernels_error)
+CLIENT_CASE(other_files_are_untouched)
+CLIENT_CASE(uio_device_is_a_character_device)
+CLIENT_CASE(uio_read_returns_the_event_count)
+CLIENT_CASE(uio_read_takes_exactly_four_bytes)
+CLIENT_CASE(uio_read_blocks_until_an_event)
+CLIENT_CASE(uio_events_coalesce_and_poll_agrees)
+CLIENT_CASE(uio_write_sets_the_mask_before_it_returns)
+CLIENT_CASE(uio_write_masks_all_channels)
+CLIENT_CASE(uio_maps_have_the_kernels_bounds)
+CLIENT_CASE(mappings_keep_the_device_open)
+CLIENT_CASE(mappings_end_by_overmapping_and_moving)
+CLIENT_CASE(partial_unmapping_keeps_the_device_open)
+CLIENT_CASE(duplicates_keep_the_device_open)
+CLIENT_CASE(forked_children_keep_the_device_open)
+CLIENT_CASE(fclose_and_fdopen_follow_the_descriptor)
+CLIENT_CASE(hidden_descriptors_survive_the_program)
+CLIENT_CASE(ring_attribute_maps_the_channels_ring)
+CLIENT_CASE(ring_mapping_does_not_keep_the_device_open)
+CLIENT_CASE(rescind_gives_eio_and_stays_readable)
+CLIENT_CASE(shared_memory_is_read_in_place)
+CLIENT_CASE(unmapped_memory_is_let_go)
+CLIENT_CASE(private_memory_is_copied)
+CLIENT_CASE(children_inherit_known_memory)
+CLIENT_CASE(hugepages_are_free_after_munmap)
+CLIENT_CASE(physical_pages_are_found)
+CLIENT_CASE(shrunk_files_do_not_kill_the_host)
+CLIENT_CASE(inotify_succeeds_and_stays_silent)
+CLIENT_CASE(vanished_host_gives_errors_and_no_signal)
+CLIENT_CASE(threads_open_and_close_at_once)
+
+static void
+a_long_path_works(void **state)
+{
+	char deeper[256] = "/";
+
+	(void)state;
+	memset(deeper + 1, 'd', 200);
+	client_case("uio_read_returns_the_event_count", "", deeper);
+}
+
+static void
+old_kernels_mask_the_primary_only(void **state)
+{
+	(void)state;
+	client_case("old_kernels_mask_the_primary_only", "5.15", "");
+}
+
+static void
+ring_attribute_of_old_kernels_says_four_megabytes(void **state)
+{
+	(void)state;
+	client_case("ring_attribute_of_old_kernels_says_four_megabytes", "5.15", "");
+}
+
+static void
+shells_list_and_read_the_tree(void **state)
+{
+	(void)state;
+	host_start("", "");
+	shell_says("ls /sys/bus/vmbus/devices", GUID "\n");
+	shell_says("cd /sys/bus/vmbus/devices/*/ && pwd -P && cat class_id",
+		"/sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/" GUID "\n"
+		"{f8615163-df3e-46c5-913f-f2d2f965ed0e}\n");
+	shell_says("cd /sys/bus && ls vmbus/devices", GUID "\n");
+	shell_says("find /sys/bus/vmbus/devices/ -name '" GUID "'",
+		"/sys/bus/vmbus/devices/" GUID "\n");
+	shell_says("readlink -f /sys/bus/vmbus/devices/" GUID,
+		"/sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/" GUID "\n");
+	shell_says("ls -l /sys/bus/vmbus/devices 2>&1 >/dev/null; test -c /dev/uio*; echo $?", "1\n");
+	host_stop();
+}
+
+static void
+shells_store_into_attributes(void **state)
+{
+	const char *say = "cd /sys/bus/vmbus/devices/" GUID "; ";
+	char line[512];
+
+	(void)state;
+	host_start("", "");
+	/* The shell's own echo, and a program that inherits the descriptor. */
+	snprintf(line, sizeof(line), "%s echo one >driver_override; cat driver_override", say);
+	shell_says(line, "one\n");
+	snprintf(line, sizeof(line), "%s /bin/echo two >driver_override; cat driver_override", say);
+	shell_says(line, "two\n");
+	snprintf(line, sizeof(line), "%s echo three | tee driver_override", say);
+	shell_says(line, "three\n");
+	snprintf(line, sizeof(line), "%s echo x 2>&- >class_id || echo refused", say);
+	shell_says(line, "refused\n");
+	snprintf(line, sizeof(line), "%s echo four >driver_override; echo seen; "
+		"cat driver_override", say);
+	shell_says(line, "seen\nfour\n");
+	host_stop();
+}
+
+static void
+python_reads_the_tree(void **state)
+{
+	(void)state;
+	host_start("", "");
+	shell_says("python3 -c 'import os,glob\n"
+		"d=\"/sys/bus/vmbus/devices\"\n"
+		"print(os.listdir(d), glob.glob(d+\"/*/id\")[0][:30])\n"
+		"print(open(d+\"/\"+os.listdir(d)[0]+\"/class_id\").read().strip())\n"
+		"print(os.path.realpath(d+\"/\"+os.listdir(d)[0])[:40])'",
+		"['" GUID "'] /sys/bus/vmbus/devices/f5cbd6a\n"
+		"{f8615163-df3e-46c5-913f-f2d2f965ed0e}\n"
+		"/sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACP\n");
+	shell_says("python3 -c 'import os\n"
+		"p=\"/sys/bus/vmbus/devices/" GUID "/driver_override\"\n"
+		"open(p,\"w\").write(\"py\")\n"
+		"print(open(p).read().strip())'", "py\n");
+	host_stop();
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test(name)
+	const struct CMUnitTest tests[] = {
+		CASE(the_tree_is_found_by_every_way_of_looking),
+		CASE(paths_lead_into_the_tree_from_anywhere),
+		CASE(links_and_real_paths_are_those_of_sysfs),
+		CASE(walkers_report_paths_of_sysfs),
+		CASE(attributes_are_read_by_every_call),
+		CASE(attribute_stores_return_the_kernels_error),
+		CASE(other_files_are_untouched),
+		CASE(uio_device_is_a_character_device),
+		CASE(uio_read_returns_the_event_count),
+		CASE(uio_read_takes_exactly_four_bytes),
+		CASE(uio_read_blocks_until_an_event),
+		CASE(uio_events_coalesce_and_poll_agrees),
+		CASE(uio_write_sets_the_mask_before_it_returns),
+		CASE(uio_write_masks_all_channels),
+		CASE(uio_maps_have_the_kernels_bounds),
+		CASE(mappings_keep_the_device_open),
+		CASE(mappings_end_by_overmapping_and_moving),
+		CASE(partial_unmapping_keeps_the_device_open),
+		CASE(duplicates_keep_the_device_open),
+		CASE(forked_children_keep_the_device_open),
+		CASE(fclose_and_fdopen_follow_the_descriptor),
+		CASE(hidden_descriptors_survive_the_program),
+		CASE(ring_attribute_maps_the_channels_ring),
+		CASE(ring_mapping_does_not_keep_the_device_open),
+		CASE(rescind_gives_eio_and_stays_readable),
+		CASE(shared_memory_is_read_in_place),
+		CASE(unmapped_memory_is_let_go),
+		CASE(private_memory_is_copied),
+		CASE(children_inherit_known_memory),
+		CASE(hugepages_are_free_after_munmap),
+		CASE(physical_pages_are_found),
+		CASE(shrunk_files_do_not_kill_the_host),
+		CASE(inotify_succeeds_and_stays_silent),
+		CASE(vanished_host_gives_errors_and_no_signal),
+		CASE(threads_open_and_close_at_once),
+		CASE(a_long_path_works),
+		CASE(old_kernels_mask_the_primary_only),
+		CASE(ring_attribute_of_old_kernels_says_four_megabytes),
+		CASE(shells_list_and_read_the_tree),
+		CASE(shells_store_into_attributes),
+		CASE(python_reads_the_tree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
