@@ -84,6 +84,7 @@ groups_are_flooded_and_never_learnt(void **state)
 	frame = plain_frame(data[0], 64, 1, 2);
 	data[0][6] = 0x33;      /* a source that cannot be one */
 	assert_int_equal(reach(1, frame), 0xd);
+	assert_int_equal(mac_table_count(sw->table, engine_now_ns()), 1);
 	frame = plain_frame(data[0], 64, 2, 3);
 	data[0][0] = 0x33;
 	assert_int_equal(reach(0, frame), 0xe);
@@ -187,22 +188,31 @@ a_mixed_batch_is_one_call_per_port_and_keeps_the_order(void **state)
 	assert_int_equal(p[3]->got[0].bytes, 62);
 }
 
+/* An IPv4/UDP frame of 62 bytes from 10 to 99 with a partial checksum. */
+static struct frame
+partial_frame(uint8_t *bytes)
+{
+	struct frame frame = plain_frame(bytes, 62, 99, 10);
+	uint16_t sum;
+
+	memcpy(bytes + 12, "\x08\x00\x45\x00\x00\x30", 6);
+	bytes[23] = 17;
+	sum = (uint16_t)~reference_checksum(bytes + 26, 8, 17 + 28);
+	bytes[40] = (uint8_t)(sum >> 8);
+	bytes[41] = (uint8_t)sum;
+	frame.flags = FRAME_CSUM_PARTIAL | FRAME_WRITABLE;
+	frame.l4_offset = 34;
+	return frame;
+}
+
 static void
 a_flooded_partial_frame_reaches_each_port_in_its_own_form(void **state)
 {
-	struct frame frame = plain_frame(data[0], 62, 99, 10);
+	struct frame frame = partial_frame(data[0]);
 	uint8_t before[64];
-	uint16_t sum;
 
 	(void)state;
-	memcpy(data[0] + 12, "\x08\x00\x45\x00\x00\x30", 6);
-	data[0][23] = 17;
-	sum = (uint16_t)~reference_checksum(data[0] + 26, 8, 17 + 28);
-	data[0][40] = (uint8_t)(sum >> 8);
-	data[0][41] = (uint8_t)sum;
 	memcpy(before, data[0], 62);
-	frame.flags = FRAME_CSUM_PARTIAL | FRAME_WRITABLE;
-	frame.l4_offset = 34;
 	p[2]->port.accepts_partial = true;
 	sw_input(&p[0]->port, &frame, 1);
 	assert_true(l4_checksum_right(p[1]->got[0].data, 62));
@@ -308,6 +318,23 @@ an_access_port_gets_frames_without_and_a_trunk_with_their_tag(void **state)
 }
 
 static void
+a_partial_checksum_is_found_when_its_tag_was_taken_out(void **state)
+{
+	struct frame frame = partial_frame(data[0]);
+
+	(void)state;
+	memmove(data[0] + 16, data[0] + 12, 50);
+	memcpy(data[0] + 12, "\x81\x00\x00\x64", 4);
+	frame.bytes = 66;
+	frame.l4_offset = 38;
+	vlan_of(0, "trunk:100");
+	vlan_of(1, "100");
+	assert_int_equal(reach(0, frame), 0x2);
+	assert_int_equal(p[1]->got[0].bytes, 62);
+	assert_true(l4_checksum_right(p[1]->got[0].data, 62));
+}
+
+static void
 a_priority_tag_on_an_access_port_keeps_its_priority(void **state)
 {
 	(void)state;
@@ -350,6 +377,7 @@ main(void)
 		CASE(vlans_are_kept_apart),
 		CASE(untagged_frames_on_a_trunk_are_vlan_0_if_that_is_allowed),
 		CASE(an_access_port_gets_frames_without_and_a_trunk_with_their_tag),
+		CASE(a_partial_checksum_is_found_when_its_tag_was_taken_out),
 		CASE(a_priority_tag_on_an_access_port_keeps_its_priority),
 		CASE(addresses_are_learnt_per_vlan),
 	};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "switch/segment.h"
+#include "switch/vnet.h"
 
 enum shape {
 	IPV4 = 0x1,
@@ -181,6 +182,32 @@ the_sum_does_not_depend_on_alignment(void **state)
 	}
 }
 
+static void
+the_kernel_is_told_where_the_checksum_belongs(void **state)
+{
+	struct frame frame = partial_frame(IPV4 | UDP, 40), back = { .flags = 0 };
+	struct virtio_net_hdr header;
+
+	(void)state;
+	vnet_write(&frame, &header);
+	assert_int_equal(header.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	assert_int_equal(header.csum_start, 34);
+	assert_int_equal(header.csum_offset, 6);
+	vnet_read(&header, &back);
+	assert_int_equal(back.flags, FRAME_CSUM_PARTIAL);
+	assert_int_equal(back.l4_offset, 34);
+	frame = partial_frame(IPV6 | TCP, 40);
+	vnet_write(&frame, &header);
+	assert_int_equal(header.csum_start, 54);
+	assert_int_equal(header.csum_offset, 16);
+	frame_complete(&frame);
+	vnet_write(&frame, &header);
+	assert_int_equal(header.flags, VIRTIO_NET_HDR_F_DATA_VALID);
+	frame.flags = FRAME_WRITABLE;
+	vnet_write(&frame, &header);
+	assert_int_equal(header.flags, 0);
+}
+
 int
 main(void)
 {
@@ -190,6 +217,7 @@ main(void)
 		cmocka_unit_test(tags_and_extension_headers_are_stepped_over),
 		cmocka_unit_test(a_udp_checksum_that_comes_out_as_0_becomes_ffff),
 		cmocka_unit_test(a_request_that_fits_no_packet_changes_nothing),
+		cmocka_unit_test(the_kernel_is_told_where_the_checksum_belongs),
 		cmocka_unit_test(the_sum_does_not_depend_on_alignment),
 	};
 
