@@ -110,6 +110,7 @@ nvsp_handle_ndis_config(struct vsp_channel *channel, const struct host_packet *p
 {
 	struct vsp_nic *nic = channel->nic;
 	struct nvsp_ndis_config config;
+	uint32_t most = HV_MIN(nic->config.mtu_max, (uint32_t)nic->profile->frame_max_bytes);
 
 	if (!see_once(channel, NIC_SEEN_NDIS_CONFIG, "NDIS_CONFIG"))
 		return;
@@ -117,7 +118,7 @@ nvsp_handle_ndis_config(struct vsp_channel *channel, const struct host_packet *p
 	nic->guest_caps = config.capabilities_low | (uint64_t)config.capabilities_high << 32;
 	/* Out of range does not fail: the guest gets the classic frame. */
 	if (config.mtu_bytes >= NVSP_FRAME_DEFAULT &&
-		config.mtu_bytes <= HV_MIN(nic->config.mtu_max, FRAME_BYTES_MAX))
+		config.mtu_bytes <= HV_MIN(most, FRAME_BYTES_MAX))
 		nic->frame_max = config.mtu_bytes;
 	nvsp_complete(channel, packet, NULL, 0);
 	ready_if_complete(nic);

@@ -17,6 +17,9 @@
 
 #define VMBUS_VERSION(major, minor) ((uint32_t)(major) << 16 | (minor))
 
+/* An MTU of 9216 and the Ethernet header. */
+#define FRAME_MAX_BYTES 9230u
+
 #define HASH_TCP (NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_TCP_IPV6)
 #define HASH_UDP (NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6)
 #define PPI_OLD (VSP_PPI_CSUM | VSP_PPI_VLAN)
@@ -45,6 +48,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.statistics = true,
 		.mac_filter = true,
 		.filter_readable = true,
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 1000,          /* chosen */
 		.multicast_max = 32,            /* chosen */
 	},
@@ -70,6 +74,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.statistics = true,
 		.mac_filter = true,
 		.filter_readable = true,
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 1000,          /* chosen */
 		.multicast_max = 32,            /* chosen */
 	},
@@ -98,6 +103,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.statistics = true,
 		.mac_filter = true,
 		.filter_readable = true,
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 800,           /* chosen */
 		.multicast_max = 48,            /* chosen */
 	},
@@ -130,6 +136,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.mac_filter = true,
 		.filter_readable = true,
 		.indirection_offset = 12,       /* chosen; wrong, as the table is at 40 */
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 700,           /* chosen */
 		.multicast_max = 48,            /* chosen */
 		.quirks = VSP_QUIRK_TABLE_AT_40,
@@ -163,6 +170,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.mac_filter = true,
 		.filter_readable = true,
 		.indirection_offset = 36,       /* chosen; wrong, as the table is at 40 */
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 600,           /* chosen */
 		.multicast_max = 64,            /* chosen */
 		.quirks = VSP_QUIRK_TABLE_AT_40,
@@ -197,6 +205,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.mac_filter = true,
 		.filter_readable = true,
 		.indirection_offset = 40,       /* chosen */
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 500,           /* chosen */
 		.multicast_max = 64,            /* chosen */
 	},
@@ -230,6 +239,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.mac_filter = true,
 		.filter_readable = true,
 		.indirection_offset = 44,       /* chosen */
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 500,           /* chosen */
 		.multicast_max = 64,            /* chosen */
 	},
@@ -264,6 +274,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.mac_filter = true,
 		.filter_readable = true,
 		.indirection_offset = 40,       /* chosen */
+		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 400,           /* chosen */
 		.multicast_max = 64,            /* chosen */
 		.quirks = VSP_QUIRK_GRANTS_FEWER,
@@ -294,6 +305,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.lso = true,
 		.udp_csum = true,
 		.indirection_offset = 12,
+		.frame_max_bytes = 9216,
 		.latency_100ns = 1000,
 		.quirks = VSP_QUIRK_LINK_OIDS_UP | VSP_QUIRK_SET_DATA_AT_20 | VSP_QUIRK_RSS_ALL_ANEW |
 			VSP_QUIRK_HALT_IGNORED | VSP_QUIRK_OFFLOAD_REVISION |

@@ -62,6 +62,7 @@ struct vsp_profile {
 	bool filter_readable;           /* packet filter query tells the truth */
 	uint16_t indirection_offset;    /* in SEND_INDIRECTION_TABLE */
 	uint32_t ring_limit_bytes;      /* host-to-guest ring use is limited; 0 = no */
+	uint16_t frame_max_bytes;       /* longer MTUs are not taken; Ethernet header included */
 	uint16_t latency_100ns;         /* of the monitor */
 	uint16_t multicast_max;         /* OID_802_3_MAXIMUM_LIST_SIZE */
 	uint32_t quirks;                /* enum vsp_quirk */

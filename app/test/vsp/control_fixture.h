@@ -96,6 +96,18 @@ const struct sent *guest_send_buffer(uint32_t gpadl);
 void guest_rndis_init(void);
 /* All of them, as DPDK's built-in driver does it: the newest version first. */
 void guest_operational(void);
+enum stage {
+	AT_START,               /* nothing said */
+	AT_NEGOTIATED,          /* version agreed */
+	AT_CONFIGURED,          /* and NDIS_CONFIG */
+	AT_RECEIVING,           /* and NDIS_VERSION and the receive buffer */
+	AT_READY,               /* and the send buffer */
+	AT_OPERATIONAL,         /* and RNDIS INIT */
+};
+
+/* A NIC of this profile with a guest that has got so far. */
+void reach(const char *profile, enum stage stage);
+const struct sent *ask_subchannels(uint32_t operation, uint32_t count);
 /* Returns the status; the answer's information in data. */
 uint32_t guest_query(uint32_t oid, const uint8_t **data, uint32_t *bytes);
 uint32_t guest_set(uint32_t oid, const void *data, uint32_t bytes);

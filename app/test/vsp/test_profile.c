@@ -106,6 +106,8 @@ openvmm_is_what_was_observed(void **state)
 	assert_int_equal(p->suballoc_round_bytes, 1);
 	assert_int_equal(p->send_section_bytes, 6144);
 	assert_int_equal(p->indirection_offset, 12);
+	assert_int_equal(p->frame_max_bytes, 9216);
+	assert_true(p->full_ranges);
 	assert_int_equal(p->ppi, VSP_PPI_CSUM | VSP_PPI_VLAN | VSP_PPI_CSUM_ALWAYS);
 	assert_false(p->rsc || p->multicast_list || p->statistics || p->mac_filter ||
 		p->filter_readable);

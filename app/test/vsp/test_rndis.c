@@ -21,20 +21,6 @@ operational(const char *profile)
 	guest_operational();
 }
 
-/* As guest_operational(), up to what comes before INIT. */
-static void
-ready(const char *profile)
-{
-	host_stop();
-	host_start(profile);
-	guest_init(host.nic->profile->nvsp_max);
-	guest_ndis_config(1514, 0);
-	guest_ndis_version(6, 30);
-	guest_recv_buffer(RECV_GPADL);
-	guest_send_buffer(SEND_GPADL);
-	host_forget();
-}
-
 static const struct sent *
 keepalive(uint32_t request_id)
 {
@@ -60,7 +46,7 @@ init_is_answered_with_52_bytes_of_limits(void **state)
 			0xEFFFFFFF, rows[i].shift, 0, 0 };
 		const struct sent *answer;
 
-		ready(rows[i].profile);
+		reach(rows[i].profile, AT_READY);
 		guest_rndis_init();
 		answer = sent_nth(SENT_TRANSFER, 0);
 		assert_int_equal(answer->rndis_bytes, 52);
@@ -74,7 +60,7 @@ static void
 the_completion_comes_first_and_the_answer_as_a_control_transfer(void **state)
 {
 	(void)state;
-	ready("openvmm");
+	reach("openvmm", AT_READY);
 	guest_rndis_init();
 	assert_int_equal(host.sent_count, 2);
 	assert_int_equal(host.sent[0].kind, SENT_COMPLETION);
@@ -256,7 +242,7 @@ wrong_control_messages_are_completed_and_then_silence_the_channel(void **state)
 
 		print_message("type %#x, %u bytes\n", rows[i].type, rows[i].bytes);
 		if (rows[i].before_init)
-			ready("ws2022");
+			reach("ws2022", AT_READY);
 		else
 			operational("ws2022");
 		completion = guest_rndis(message, rows[i].bytes);
@@ -544,7 +530,7 @@ static void
 events_before_init_are_kept_and_say_so(void **state)
 {
 	(void)state;
-	ready("ws2022");
+	reach("ws2022", AT_READY);
 	assert_int_equal(vsp_nic_set_speed(host.nic, 10000000000ull), -ENOTCONN);
 	assert_int_equal(vsp_nic_network_change(host.nic), -ENOTCONN);
 	assert_int_equal(vsp_nic_offload_indication(host.nic), -ENOTCONN);
