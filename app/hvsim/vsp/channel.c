@@ -353,6 +353,8 @@ channel_slice(struct vsp_channel *channel)
 	if (channel->pending_head != NULL)
 		pending_flush(channel);
 	work = read_packets(channel);
+	if (work != 0)
+		check_words(channel);   /* before we write ours over them */
 	channel_commit(channel);
 	if (work == 0) {
 		if (++channel->idle_rounds >= IDLE_ROUNDS && may_sleep)
@@ -360,7 +362,6 @@ channel_slice(struct vsp_channel *channel)
 		return 0;
 	}
 	channel->idle_rounds = 0;
-	check_words(channel);
 	return work;
 }
 

@@ -290,15 +290,15 @@ describe_csum(const struct vsp_nic *nic, const struct frame *frame, struct rx_pi
 		piece->ppi |= RX_PPI_CSUM;
 }
 
-/* Which queue, by the guest's table; frames without a hash go to the first. */
+/* Which queue, by the guest's table. A frame without a hash goes where hash 0
+ * would: only queues of the table have sections. */
 static unsigned int
 rss_queue(const struct vsp_nic *nic, const struct frame *frame, struct rx_piece *piece)
 {
 	unsigned int queue;
 
-	if (!rss_hash(&nic->rss, frame->data, frame->bytes, &piece->hash, &piece->hash_type))
-		return 0;
-	if ((nic->profile->ppi & VSP_PPI_HASH) != 0 &&
+	if (rss_hash(&nic->rss, frame->data, frame->bytes, &piece->hash, &piece->hash_type) &&
+	    (nic->profile->ppi & VSP_PPI_HASH) != 0 &&
 	    ((nic->profile->ppi & VSP_PPI_NO_HASH_ON_ONE_QUEUE) == 0 || nic->channels_open > 1))
 		piece->ppi |= RX_PPI_HASH;
 	if (nic->rss.entries == 0)
