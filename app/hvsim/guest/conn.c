@@ -159,23 +159,24 @@ conn_socket(void)
 {
 	struct timeval wait = { .tv_sec = WAIT_S };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int dir = guest_dir_open();
-	int fd, ret;
+	/* First, so that it has the lowest free number, as open() promises. */
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int dir, ret = 0;
 
-	if (dir < 0)
-		return dir;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	ret = fd < 0 ? -errno : 0;
+	if (fd < 0)
+		return -errno;
+	dir = guest_dir_open();
 	/* The folder's own path may be longer than an address holds. */
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/sock", dir);
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-			ret = -errno;
-	}
-	real.close(dir);
-	if (ret < 0 && fd >= 0)
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (dir < 0)
+		ret = dir;
+	else if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ret = -errno;
+	if (dir >= 0)
+		real.close(dir);
+	if (ret < 0)
 		real.close(fd);
 	return ret < 0 ? ret : fd;
 }

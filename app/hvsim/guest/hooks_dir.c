@@ -80,8 +80,8 @@ scandirat(int dirfd, const char *path, struct dirent ***list, real_dirent_filter
 	return scandir_any(dirfd, path, list, filter, compare);
 }
 
-/* struct dirent64 is struct dirent on 64 bits. */
-#define AS_DIRENT(type, value) __extension__ ({ \
+/* Functions of 64-bit and of plain structures, which are the same. */
+#define AS_TYPE(type, value) __extension__ ({ \
 	type as_; \
 	memcpy(&as_, &(value), sizeof(as_)); \
 	as_; \
@@ -92,7 +92,7 @@ scandir64(const char *path, struct dirent64 ***list, int (*filter)(const struct 
 	int (*compare)(const struct dirent64 **, const struct dirent64 **))
 {
 	return scandir_any(AT_FDCWD, path, (struct dirent ***)(void *)list,
-		AS_DIRENT(real_dirent_filter, filter), AS_DIRENT(real_dirent_compare, compare));
+		AS_TYPE(real_dirent_filter, filter), AS_TYPE(real_dirent_compare, compare));
 }
 
 EXPORT int
@@ -101,7 +101,7 @@ scandirat64(int dirfd, const char *path, struct dirent64 ***list,
 	int (*compare)(const struct dirent64 **, const struct dirent64 **))
 {
 	return scandir_any(dirfd, path, (struct dirent ***)(void *)list,
-		AS_DIRENT(real_dirent_filter, filter), AS_DIRENT(real_dirent_compare, compare));
+		AS_TYPE(real_dirent_filter, filter), AS_TYPE(real_dirent_compare, compare));
 }
 
 /* ---- nftw and ftw: one walk at a time and thread ---- */
@@ -162,7 +162,7 @@ nftw(const char *path, __nftw_func_t callback, int descriptors, int flags)
 EXPORT int
 nftw64(const char *path, __nftw64_func_t callback, int descriptors, int flags)
 {
-	return nftw(path, AS_DIRENT(__nftw_func_t, callback), descriptors, flags);
+	return nftw(path, AS_TYPE(__nftw_func_t, callback), descriptors, flags);
 }
 
 EXPORT int
@@ -186,7 +186,7 @@ ftw(const char *path, __ftw_func_t callback, int descriptors)
 EXPORT int
 ftw64(const char *path, __ftw64_func_t callback, int descriptors)
 {
-	return ftw(path, AS_DIRENT(__ftw_func_t, callback), descriptors);
+	return ftw(path, AS_TYPE(__ftw_func_t, callback), descriptors);
 }
 
 /* ---- glob: with this library's functions instead of libc's own ---- */
@@ -314,11 +314,45 @@ fts_read(FTS *fts)
 	return fts_show(real.fts_read(fts));
 }
 
+EXPORT FTSENT *
+fts_children(FTS *fts, int options)
+{
+	fts_restore();
+	return real.fts_children(fts, options);
+}
+
 EXPORT int
 fts_close(FTS *fts)
 {
 	fts_restore();
 	return real.fts_close(fts);
+}
+
+/* The 64-bit forms have the same structures. */
+static_assert(sizeof(FTS) == sizeof(FTS64) && sizeof(FTSENT) == sizeof(FTSENT64), "one fts");
+
+EXPORT FTS64 *
+fts64_open(char *const *paths, int options, int (*compare)(const FTSENT64 **, const FTSENT64 **))
+{
+	return (FTS64 *)(void *)fts_open(paths, options, AS_TYPE(real_fts_compare, compare));
+}
+
+EXPORT FTSENT64 *
+fts64_read(FTS64 *fts)
+{
+	return (FTSENT64 *)(void *)fts_read((FTS *)(void *)fts);
+}
+
+EXPORT FTSENT64 *
+fts64_children(FTS64 *fts, int options)
+{
+	return (FTSENT64 *)(void *)fts_children((FTS *)(void *)fts, options);
+}
+
+EXPORT int
+fts64_close(FTS64 *fts)
+{
+	return fts_close((FTS *)(void *)fts);
 }
 
 /* ---- the working directory ---- */

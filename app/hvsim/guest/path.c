@@ -240,11 +240,27 @@ path_classify(struct guest_path *p, const struct walk *walk, const char *path)
 	}
 	if (p->kind == PATH_TREE)
 		return p->real;
-	if (!slash && uio_number(p->virt, &p->uio) && path_uio_exists(p->uio))
+	if (!slash && uio_number(p->virt, &p->uio) && path_uio_exists(p->uio)) {
 		p->kind = PATH_UIO;
-	else if (path_above(p->virt))
-		p->kind = PATH_ABOVE;
-	return p->virt;
+		return p->virt;
+	}
+	if (!path_above(p->virt))
+		return p->virt;
+	p->kind = PATH_ABOVE;
+	/* A machine without ACPI lacks the folders above the devices. */
+	if (real.faccessat(AT_FDCWD, p->virt, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+			real_join(p, p->virt, "") < 0)
+		return p->virt;
+	p->kind = PATH_TREE;
+	return p->real;
+}
+
+/* Where the folder really is: in the tree, or where it says. */
+static bool
+base_in_tree(const char *base)
+{
+	return served_by(base) ||
+		real.faccessat(AT_FDCWD, base, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
 const char *
@@ -274,7 +290,7 @@ path_lookup(int *dirfd, const char *path, struct guest_path *p)
 	if (!place || p->kind == PATH_TREE)
 		return place;
 	/* Relative, out of the tree: only its absolute form means what was meant. */
-	return path[0] != '/' && served_by(base) ? place : path;
+	return path[0] != '/' && base_in_tree(base) ? place : path;
 }
 
 bool

@@ -91,6 +91,7 @@ typedef int (*real_fts_compare)(const FTSENT **, const FTSENT **);
 	X(int, glob, (const char *, int, int (*)(const char *, int), glob_t *)) \
 	X(FTS *, fts_open, (char *const *, int, real_fts_compare)) \
 	X(FTSENT *, fts_read, (FTS *)) \
+	X(FTSENT *, fts_children, (FTS *, int)) \
 	X(int, fts_close, (FTS *)) \
 	X(int, inotify_add_watch, (int, const char *, uint32_t)) \
 	X(ssize_t, sendfile, (int, int, off_t *, size_t)) \

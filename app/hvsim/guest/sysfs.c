@@ -93,9 +93,9 @@ access_check(const struct stat *st, int flags)
 }
 
 /* Opens the file behind `probe` anew; one that only root may read is left an
- * O_PATH descriptor, which says the same after exec. */
+ * O_PATH descriptor, which says the same after exec. Returns the descriptor. */
 static int
-attr_reopen(int probe, const char *path, int flags, struct guest_file **made)
+attr_reopen(int probe, int flags)
 {
 	int passed = flags & (O_CLOEXEC | O_NONBLOCK | O_NOATIME);
 	int mode = flags & O_ACCMODE;
@@ -109,14 +109,7 @@ attr_reopen(int probe, const char *path, int flags, struct guest_file **made)
 	if (fd < 0 && errno == EACCES && mode == O_WRONLY &&
 			real.faccessat(AT_FDCWD, link, W_OK, 0) == 0)
 		fd = real.openat(AT_FDCWD, link, O_PATH | (flags & O_CLOEXEC));
-	if (fd < 0)
-		return -errno;
-	*made = fds_file_new(is_ring(path) ? FILE_RING : FILE_ATTR, flags, path);
-	if (!*made) {
-		real.close(fd);
-		return -ENOMEM;
-	}
-	return fd;
+	return fd < 0 ? -errno : fd;
 }
 
 static void
@@ -133,25 +126,32 @@ refresh(struct guest_file *file)
 		file->read_error = -ret;
 }
 
+/* Takes the O_PATH descriptor `probe` over, and its number: the lowest free. */
 static int
 attr_open(int probe, const char *path, const struct stat *st, int flags)
 {
 	struct guest_file *file = NULL;
 	int ret = access_check(st, flags);
-	int fd;
+	int fd = ret < 0 ? ret : attr_reopen(probe, flags);
 
-	if (ret < 0)
-		return ret;
-	fd = attr_reopen(probe, path, flags, &file);
-	if (fd < 0)
-		return fd;
+	if (fd >= 0) {
+		ret = real.dup3(fd, probe, flags & O_CLOEXEC) < 0 ? -errno : probe;
+		real.close(fd);
+		file = fds_file_new(is_ring(path) ? FILE_RING : FILE_ATTR, flags, path);
+	} else {
+		ret = fd;
+	}
+	if (ret < 0 || !file) {
+		real.close(probe);
+		return ret < 0 ? ret : -ENOMEM;
+	}
 	if (file->kind == FILE_ATTR && (flags & O_ACCMODE) != O_WRONLY) {
 		refresh(file);
 		file->fresh = true;
 	}
-	fds_set(fd, file);
+	fds_set(probe, file);
 	fds_put(file);
-	return fd;
+	return probe;
 }
 
 int
@@ -175,7 +175,6 @@ sysfs_open(const struct guest_path *p, int flags, mode_t mode)
 		ret = -errno;
 	if (ret == 0 && S_ISREG(st.st_mode) && !(flags & (O_PATH | O_DIRECTORY))) {
 		ret = attr_open(probe, path, &st, flags);
-		real.close(probe);
 		if (ret >= 0)
 			return ret;
 		errno = -ret;

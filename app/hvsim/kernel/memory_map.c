@@ -104,14 +104,15 @@ fault_handler(int sig, siginfo_t *info, void *context)
 void
 mem_fault_install(void)
 {
-	struct sigaction action = { .sa_flags = SA_SIGINFO };
-	static bool installed;
+	struct sigaction action = { .sa_flags = SA_SIGINFO }, before;
 
-	if (installed)
+	if (sigaction(SIGBUS, NULL, &before) < 0 ||
+			((before.sa_flags & SA_SIGINFO) && before.sa_sigaction == fault_handler))
 		return;
+	fault_before = before;
 	action.sa_sigaction = fault_handler;
 	sigemptyset(&action.sa_mask);
-	installed = sigaction(SIGBUS, &action, &fault_before) == 0;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 void

@@ -180,8 +180,10 @@ uio_close_all(struct kern_vm *vm)
 	while (file) {
 		struct uio_file *next = file->next_open;
 
-		if (file->vm == vm)
+		if (file->vm == vm) {
+			__atomic_store_n(&file->shared->gone, 1, __ATOMIC_SEQ_CST);
 			file_close(file);
+		}
 		file = next;
 	}
 }

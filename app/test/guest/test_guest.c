@@ -348,12 +348,16 @@ shell_says(const char *line, const char *expected)
 	char sh[] = "bash", option[] = "-c", command[1024];
 	char *argv[] = { sh, option, command, NULL };
 	char said[4096] = "";
-	int pipes[2];
+	int pipes[2], status;
 	ssize_t bytes;
 
 	snprintf(command, sizeof(command), "%s", line);
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	assert_int_equal(guest_run(argv, pipes[1]), 0);
+	host_start("", "");
+	status = guest_run(argv, pipes[1]);
+	if (status != 0)
+		fail_msg("exit status %d of: %s", status, line);
+	host_stop();
 	close(pipes[1]);
 	bytes = read(pipes[0], said, sizeof(said) - 1);
 	close(pipes[0]);
@@ -436,7 +440,6 @@ static void
 shells_list_and_read_the_tree(void **state)
 {
 	(void)state;
-	host_start("", "");
 	shell_says("ls /sys/bus/vmbus/devices", GUID "\n");
 	shell_says("cd /sys/bus/vmbus/devices/*/ && pwd -P && cat class_id",
 		"/sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/" GUID "\n"
@@ -447,7 +450,6 @@ shells_list_and_read_the_tree(void **state)
 	shell_says("readlink -f /sys/bus/vmbus/devices/" GUID,
 		"/sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/" GUID "\n");
 	shell_says("ls -l /sys/bus/vmbus/devices 2>&1 >/dev/null; test -c /dev/uio*; echo $?", "1\n");
-	host_stop();
 }
 
 static void
@@ -457,7 +459,6 @@ shells_store_into_attributes(void **state)
 	char line[512];
 
 	(void)state;
-	host_start("", "");
 	/* The shell's own echo, and a program that inherits the descriptor. */
 	snprintf(line, sizeof(line), "%s echo one >driver_override; cat driver_override", say);
 	shell_says(line, "one\n");
@@ -470,14 +471,12 @@ shells_store_into_attributes(void **state)
 	snprintf(line, sizeof(line), "%s echo four >driver_override; echo seen; "
 		"cat driver_override", say);
 	shell_says(line, "seen\nfour\n");
-	host_stop();
 }
 
 static void
 python_reads_the_tree(void **state)
 {
 	(void)state;
-	host_start("", "");
 	shell_says("python3 -c 'import os,glob\n"
 		"d=\"/sys/bus/vmbus/devices\"\n"
 		"print(os.listdir(d), glob.glob(d+\"/*/id\")[0][:30])\n"
@@ -490,7 +489,6 @@ python_reads_the_tree(void **state)
 		"p=\"/sys/bus/vmbus/devices/" GUID "/driver_override\"\n"
 		"open(p,\"w\").write(\"py\")\n"
 		"print(open(p).read().strip())'", "py\n");
-	host_stop();
 }
 
 int
