@@ -35,7 +35,9 @@ struct message_rule {
 uint32_t
 nvsp_padded_bytes(const struct vsp_nic *nic)
 {
-	return nic->nvsp >= NVSP_VERSION_61 ? NVSP_MSG_BYTES_V61 : NVSP_MSG_BYTES_V1;
+	if (nic->nvsp >= NVSP_VERSION_61 || (nic->profile->quirks & VSP_QUIRK_LONG_MESSAGES) != 0)
+		return NVSP_MSG_BYTES_V61;
+	return NVSP_MSG_BYTES_V1;
 }
 
 uint32_t

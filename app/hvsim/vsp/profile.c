@@ -139,7 +139,8 @@ const struct vsp_profile vsp_profiles[] = {
 		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 700,           /* chosen */
 		.multicast_max = 48,            /* chosen */
-		.quirks = VSP_QUIRK_TABLE_AT_40,
+		/* DPDK insists on 40 bytes in the answer to a subchannel request, and ran there. */
+		.quirks = VSP_QUIRK_TABLE_AT_40 | VSP_QUIRK_LONG_MESSAGES,
 	},
 	{
 		.name = "ws2016",
@@ -173,7 +174,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 600,           /* chosen */
 		.multicast_max = 64,            /* chosen */
-		.quirks = VSP_QUIRK_TABLE_AT_40,
+		.quirks = VSP_QUIRK_TABLE_AT_40 | VSP_QUIRK_LONG_MESSAGES,
 	},
 	{
 		.name = "ws2019",

@@ -28,6 +28,7 @@ enum vsp_quirk {
 	VSP_QUIRK_FEW_INDICATIONS = 0x80,   /* only link and offload changes are told */
 	VSP_QUIRK_DATA_PATH_STAYS = 0x100,  /* an open does not switch back to synthetic */
 	VSP_QUIRK_LONG_OID_LIST = 0x200,    /* lists OIDs that it does not answer */
+	VSP_QUIRK_LONG_MESSAGES = 0x400,    /* 40-byte messages before NVSP 6.1 already */
 };
 
 struct vsp_profile {

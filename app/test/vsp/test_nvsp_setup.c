@@ -75,11 +75,13 @@ init_complete_carries_the_old_version_field(void **state)
 }
 
 static void
-host_messages_are_padded_by_version(void **state)
+host_messages_are_padded_by_version_and_host(void **state)
 {
 	(void)state;
-	reach("ws2016", AT_CONFIGURED);
+	reach("ws2012", AT_CONFIGURED);
 	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 32);
+	reach("ws2016", AT_CONFIGURED);         /* NVSP 6 already in long messages */
+	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 40);
 	reach("ws2019", AT_CONFIGURED);
 	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 40);
 }
@@ -330,7 +332,7 @@ main(void)
 		CASE(versions_above_the_profiles_are_refused_until_one_fits),
 		CASE(versions_that_never_existed_are_refused),
 		CASE(init_complete_carries_the_old_version_field),
-		CASE(host_messages_are_padded_by_version),
+		CASE(host_messages_are_padded_by_version_and_host),
 		CASE(ndis_messages_have_empty_completions_and_only_if_asked),
 		CASE(the_mtu_counts_within_limits_and_is_1514_otherwise),
 		CASE(the_configuration_may_allow_less),
