@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames there and back; see echo.h. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "echo.h"
@@ -27,10 +28,35 @@ echo_start(struct echo *e, unsigned int index, const struct tg_options *options)
 
 	memset(e, 0, sizeof(*e));
 	err = tg_up(&e->dev, index, options);
+	if (err == -EOPNOTSUPP || (err == -EPROTONOSUPPORT && options->nvsp != 0))
+		return TG_SKIP;
 	TG_CHECK(err == 0, "NIC %u does not come up: %s", index, strerror(-err));
 	e->dev.on_frame = arrived;
 	e->dev.on_frame_arg = e;
-	return 0;
+	/* Before NVSP 2 nobody can ask for more. */
+	return options->mtu > 1500 && e->dev.nvsp < NVSP_VERSION_2 ? TG_SKIP : 0;
+}
+
+enum tg_tx_way
+echo_way(const struct echo *e, enum tg_tx_way way, uint32_t bytes)
+{
+	uint32_t headers = (uint32_t)sizeof(struct rndis_packet) + 3 * 16;
+
+	if (e->dev.section_count == 0)
+		return TG_TX_PAGES;
+	if (way == TG_TX_SECTION && bytes + headers > e->dev.section_bytes)
+		return TG_TX_PAGES;
+	return way;
+}
+
+struct ndis_offload
+echo_offloads(struct echo *e)
+{
+	struct ndis_offload can = { .flags = 0 };
+	uint32_t status;
+
+	tg_rndis_query(&e->dev, OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, &can, sizeof(can), &status);
+	return can;
 }
 
 void
@@ -56,6 +82,7 @@ echo_frame(struct echo *e, struct tg_channel *ch, enum tg_tx_way way,
 	uint64_t got = e->got, wrong = e->wrong;
 	int status;
 
+	way = echo_way(e, way, frame->bytes);
 	e->expect = back;
 	e->expect_bytes = back_bytes;
 	status = tg_tx_wait(ch, way, frame, 1);

@@ -23,10 +23,15 @@ struct echo {
 	uint8_t copy[TG_FRAME_MAX];
 };
 
-/* Brings NIC `index` up and listens; the case fails if that does not work. */
+/* Brings NIC `index` up and listens. TG_SKIP where this host is too old for
+ * what the options ask; a test that runs the newest hosts allows no skip. */
 int echo_start(struct echo *e, unsigned int index, const struct tg_options *options);
 void echo_end(struct echo *e);
 struct tg_flow echo_flow(const struct echo *e, bool ipv6, bool udp, uint32_t number);
+/* The way itself, or page lists where this host's send buffer cannot take it. */
+enum tg_tx_way echo_way(const struct echo *e, enum tg_tx_way way, uint32_t bytes);
+/* What the host offers to do; zeros if it does not say. */
+struct ndis_offload echo_offloads(struct echo *e);
 /* Sends the frame on ch and waits for `back`, which is what must come. */
 int echo_frame(struct echo *e, struct tg_channel *ch, enum tg_tx_way way,
 	const struct tg_tx_frame *frame, const uint8_t *back, uint32_t back_bytes);

@@ -9,6 +9,14 @@
 
 #include "right.h"
 
+bool
+right_host_is(const char *name)
+{
+	const char *host = getenv("TG_HOST");
+
+	return host != NULL && strcmp(host, name) == 0;
+}
+
 static struct tg_case *all;
 static unsigned int count;
 

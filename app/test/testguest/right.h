@@ -2,9 +2,14 @@
 #ifndef RIGHT_H
 #define RIGHT_H
 
-/* The case tables of the correct guest. NIC 0 is on an echo port. */
+/*
+ * The case tables of the correct guest. NIC 0 is on an echo port. TG_HOST in
+ * the environment names the host profile where a host is known to lie.
+ */
 
 #include "echo.h"
+
+bool right_host_is(const char *name);
 
 extern const struct tg_case right_control_cases[], right_data_cases[], right_offload_cases[],
 	right_event_cases[];

@@ -34,7 +34,7 @@ version_refused(void)
 	TG_CHECK(tg_open(&dev, 0) == 0, "open");
 	err = tg_nvsp_init(&dev, 0x70000);
 	TG_CHECK(err == -EPROTONOSUPPORT, "%d", err);
-	err = tg_nvsp_init(&dev, NVSP_VERSION_5);
+	err = tg_nvsp_init(&dev, NVSP_VERSION_1);
 	TG_CHECK(err == 0, "%d", err);
 	tg_close(&dev);
 	return 0;
@@ -167,8 +167,8 @@ filter(void)
 		struct tg_flow flow = echo_flow(&e, false, true, i);
 
 		tg_frame_build(data, sizeof(data), &flow, i);
-		TG_CHECK(tg_tx_wait(e.dev.channel[0], TG_TX_SECTION, &frame, 1) ==
-			NVSP_STATUS_SUCCESS, "transmit");
+		TG_CHECK(tg_tx_wait(e.dev.channel[0], echo_way(&e, TG_TX_SECTION, 60), &frame,
+			1) == NVSP_STATUS_SUCCESS, "transmit");
 	}
 	TG_CHECK(tg_filter(&e.dev, NDIS_FILTER_PROMISCUOUS) == 0, "set");
 	TG_CHECK(e.got + e.wrong == 0, "%llu frames passed no filter",
@@ -187,6 +187,8 @@ multicast_list(void)
 	uint32_t status;
 	struct echo e;
 
+	if (right_host_is("openvmm"))
+		return TG_SKIP; /* it has none */
 	TG_TRY(echo_start(&e, 0, &options));
 	TG_CHECK(tg_rndis_set(&e.dev, OID_802_3_MULTICAST_LIST, list, sizeof(list),
 		&status) == 0, "0x%x", status);
@@ -204,6 +206,8 @@ statistics(void)
 	uint64_t value = 0;
 	struct echo e;
 
+	if (right_host_is("openvmm"))
+		return TG_SKIP; /* it has none */
 	TG_TRY(echo_start(&e, 0, &options));
 	TG_CHECK(tg_rndis_query(&e.dev, OID_GEN_XMIT_OK, &value, sizeof(value), &status) >= 4,
 		"0x%x", status);

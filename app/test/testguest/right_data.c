@@ -82,6 +82,7 @@ burst(struct echo *e, unsigned int per, unsigned int count, enum tg_tx_way way)
 	struct tg_tx_frame frames[32];
 	uint32_t seq = 0;
 
+	way = echo_way(e, way, per * 300);
 	e->dev.on_frame = collect;
 	e->dev.on_frame_arg = &c;
 	for (unsigned int i = 0; i < count; i++) {
@@ -181,7 +182,8 @@ flows(struct echo *e, bool ipv6, bool udp, const uint8_t key[40], const uint32_t
 			"instead of %u", i, hash, e->last_channel, table[hash % entries]);
 		TG_CHECK(!e->last.has_hash || e->last.hash == hash, "flow %u: 0x%x, not 0x%x", i,
 			e->last.hash, hash);
-		TG_CHECK(e->last.has_hash && e->last.has_hash_info, "no hash in flow %u", i);
+		TG_CHECK(right_host_is("openvmm") || (e->last.has_hash && e->last.has_hash_info),
+			"no hash in flow %u", i);
 	}
 	return 0;
 }
@@ -226,9 +228,11 @@ sections_used_up(void)
 	struct tg_flow flow;
 	uint8_t data[200];
 	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
+	enum tg_tx_way way;
 	struct echo e;
 
 	TG_TRY(echo_start(&e, 0, &options));
+	way = echo_way(&e, TG_TX_SECTION, sizeof(data));
 	flow = echo_flow(&e, false, true, 5);
 	tg_frame_build(data, sizeof(data), &flow, 0);
 	e.dev.on_frame = collect;
@@ -237,7 +241,7 @@ sections_used_up(void)
 		sections += e.dev.recv[i].suballoc_count;
 	e.dev.channel[0]->hold = true;
 	for (uint64_t i = 0; i < sections + 1000; i++) {
-		TG_CHECK(tg_tx_wait(e.dev.channel[0], TG_TX_SECTION, &frame, 1) ==
+		TG_CHECK(tg_tx_wait(e.dev.channel[0], way, &frame, 1) ==
 			NVSP_STATUS_SUCCESS, "message %llu", (unsigned long long)i);
 		sent++;
 	}
@@ -246,11 +250,11 @@ sections_used_up(void)
 	e.dev.channel[0]->hold = false;
 	tg_release(e.dev.channel[0], TG_SECTIONS_MAX);
 	for (unsigned int i = 0; i < 4; i++)    /* completions may need several rounds */
-		TG_CHECK(tg_tx_wait(e.dev.channel[0], TG_TX_SECTION, &frame, 1) ==
+		TG_CHECK(tg_tx_wait(e.dev.channel[0], way, &frame, 1) ==
 			NVSP_STATUS_SUCCESS, "after release");
 	c.frames = 0;
 	for (unsigned int i = 0; i < 1000; i++)
-		TG_CHECK(tg_tx_wait(e.dev.channel[0], TG_TX_SECTION, &frame, 1) ==
+		TG_CHECK(tg_tx_wait(e.dev.channel[0], way, &frame, 1) ==
 			NVSP_STATUS_SUCCESS, "after release");
 	TG_CHECK(tg_wait(&e.dev, &c.frames, 1000, TG_WAIT_MS) == 0, "%llu of 1000 came back",
 		(unsigned long long)c.frames);

@@ -51,7 +51,7 @@ link_change(void)
 		"link down");
 	TG_TRY(indicated(&e.dev, NDIS_STATUS_MEDIA_DISCONNECT));
 	TG_CHECK(tg_rndis_query(&e.dev, OID_GEN_MEDIA_CONNECT_STATUS, &state, sizeof(state),
-		&status) == 4 && state == 1, "state %u", state);
+		&status) == 4 && state == !right_host_is("openvmm"), "state %u", state);
 	TG_CHECK(tg_host_command("{\"cmd\":\"link\",\"nic\":\"%s\",\"up\":true}", name) == 0,
 		"link up");
 	TG_TRY(indicated(&e.dev, NDIS_STATUS_MEDIA_CONNECT));
@@ -68,6 +68,8 @@ speed_change(void)
 	char name[32];
 	struct echo e;
 
+	if (right_host_is("openvmm"))
+		return TG_SKIP; /* it never says so */
 	TG_TRY(start(&e, &options, name));
 	TG_CHECK(tg_host_command("{\"cmd\":\"speed\",\"nic\":\"%s\",\"speed\":\"25G\"}", name) == 0,
 		"speed");
@@ -88,6 +90,8 @@ network_change(void)
 	char name[32];
 	struct echo e;
 
+	if (right_host_is("openvmm"))
+		return TG_SKIP; /* it never says so */
 	TG_TRY(start(&e, &options, name));
 	TG_CHECK(tg_host_command("{\"cmd\":\"network-change\",\"nic\":\"%s\"}", name) == 0,
 		"network change");
@@ -121,6 +125,8 @@ vf_comes_and_goes(void)
 	struct echo e;
 
 	TG_TRY(start(&e, &options, name));
+	if (e.dev.nvsp < NVSP_VERSION_4)
+		return TG_SKIP;
 	TG_CHECK(e.dev.vf_messages == 0, "a VF from the start");
 	TG_CHECK(tg_host_command("{\"cmd\":\"vf\",\"nic\":\"%s\",\"action\":\"offer\"}", name) == 0,
 		"offer");
@@ -194,7 +200,8 @@ interrupts(void)
 		struct tg_flow flow = echo_flow(&e, false, true, i);
 
 		tg_frame_build(data, sizeof(data), &flow, i);
-		TG_CHECK(tg_tx(ch, TG_TX_SECTION, &frame, 1, NULL) == 0, "ring full");
+		TG_CHECK(tg_tx(ch, echo_way(&e, TG_TX_SECTION, 60), &frame, 1, NULL) == 0,
+			"ring full");
 		TG_CHECK(readable(e.dev.fd, SHORT_MS), "no interrupt");
 		TG_CHECK(read(e.dev.fd, i == 0 ? &first : &second, 4) == 4, "%s", strerror(errno));
 		TG_CHECK(tg_wait(&e.dev, &e.wrong, i + 1, SHORT_MS) == 0, "no frame");

@@ -144,7 +144,8 @@ struct tg_options {
 	bool no_filter;                 /* leave the packet filter at none */
 	enum tg_memory_kind memory;
 };
-/* Opens and negotiates everything a driver does, RSS over all queues included. */
+/* Opens and negotiates everything a driver does, RSS over all queues included.
+ * -EPROTONOSUPPORT: the host refuses the version; -EOPNOTSUPP: so many queues. */
 int tg_up(struct tg_device *dev, unsigned int index, const struct tg_options *options);
 extern const uint8_t tg_rss_key[NDIS_RSS_KEY_BYTES];   /* the published one */
 

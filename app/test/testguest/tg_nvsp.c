@@ -19,13 +19,15 @@ tg_nvsp_pad(const struct tg_device *dev)
 	return dev->nvsp >= NVSP_VERSION_61 ? NVSP_MSG_BYTES_V61 : NVSP_MSG_BYTES_V1;
 }
 
-/* An answer is as long as the negotiated version says, or it is a fault. */
+/* An answer is as long as the negotiated version says, or it is a fault; some
+ * hosts use the length of 6.1 before that. */
 static int
 check_answer(const struct tg_device *dev, int bytes, uint32_t type, uint32_t wanted)
 {
 	if (bytes < 0)
 		return bytes;
-	if ((uint32_t)bytes != tg_nvsp_pad(dev) && wanted != NVSP_RECV_BUFFER_COMPLETE)
+	if ((uint32_t)bytes != tg_nvsp_pad(dev) && (uint32_t)bytes != NVSP_MSG_BYTES_V61 &&
+			wanted != NVSP_RECV_BUFFER_COMPLETE)
 		tg_fault(dev, "answer %u has %d bytes, not %u", wanted, bytes, tg_nvsp_pad(dev));
 	if (type != wanted) {
 		tg_fault(dev, "answer of type %u, not %u", type, wanted);
@@ -54,7 +56,7 @@ tg_nvsp_init(struct tg_device *dev, uint32_t version)
 	if (done.deprecated_version != deprecated)
 		tg_fault(dev, "INIT_COMPLETE says version 0x%x", done.deprecated_version);
 	/* Sent before or after the version takes effect: either padding is right. */
-	if ((uint32_t)n != NVSP_MSG_BYTES_V1 && (uint32_t)n != tg_nvsp_pad(dev))
+	if ((uint32_t)n != NVSP_MSG_BYTES_V1 && (uint32_t)n != NVSP_MSG_BYTES_V61)
 		tg_fault(dev, "INIT_COMPLETE has %d bytes", n);
 	return 0;
 }
@@ -217,8 +219,12 @@ static int
 open_queues(struct tg_device *dev, unsigned int queues)
 {
 	uint32_t table[128], granted, status;
+	struct ndis_rss_capabilities can = { .queues = 0 };
 	int err;
 
+	if (dev->nvsp < NVSP_VERSION_5 || tg_rndis_query(dev, OID_GEN_RECEIVE_SCALE_CAPABILITIES,
+			&can, sizeof(can), &status) < 0 || can.queues < queues)
+		return -EOPNOTSUPP;
 	err = tg_nvsp_subchannels(dev, queues - 1, &granted);
 	if (err == 0 && granted != queues - 1)
 		err = -ENOSPC;
