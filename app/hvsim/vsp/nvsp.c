@@ -214,12 +214,11 @@ handle_message(struct vsp_channel *channel, const struct host_packet *packet, ui
 			packet->payload_bytes);
 	} else if (!(state_bit(nic) & rule->when)) {
 		vsp_violation(channel, VSP_RULE_NVSP_ORDER, "type %u in state %d", type, nic->state);
-	} else if (nic->nvsp < rule->version_min) {
-		/* The host does not know it and only says that it has seen it. */
-		vsp_violation(channel, VSP_RULE_NVSP_VERSION, "type %u with version %#x", type,
-			nic->nvsp);
-		nvsp_complete(channel, packet, NULL, 0);
 	} else {
+		/* Reported, but handled as ever: a guest could not see a difference. */
+		if (nic->nvsp < rule->version_min)
+			vsp_violation(channel, VSP_RULE_NVSP_VERSION, "type %u with version %#x",
+				type, nic->nvsp);
 		rule->handle(channel, packet);
 	}
 }

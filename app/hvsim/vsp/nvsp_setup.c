@@ -29,7 +29,7 @@ version_known(const struct vsp_nic *nic, uint32_t version)
 	return false;
 }
 
-/* The answer has the length of version 1: nothing is negotiated before it. */
+/* The answer has the length of the version that it agrees to. */
 void
 nvsp_handle_init(struct vsp_channel *channel, const struct host_packet *packet)
 {
@@ -46,12 +46,12 @@ nvsp_handle_init(struct vsp_channel *channel, const struct host_packet *packet)
 	known = version_known(nic, init.version_min);
 	if (known && init.version_min == NVSP_VERSION_1)
 		complete.deprecated_version = NVSP_VERSION_1;
-	complete.status = known ? NVSP_STATUS_SUCCESS : NVSP_STATUS_NONE;
+	if (known) {
+		complete.status = NVSP_STATUS_SUCCESS;
+		nic->nvsp = init.version_min;
+		nic->state = NIC_NEGOTIATED;
+	}
 	nvsp_complete(channel, packet, &complete, sizeof(complete));
-	if (!known)
-		return;
-	nic->nvsp = init.version_min;
-	nic->state = NIC_NEGOTIATED;
 }
 
 /* Everything is there that the host needs before RNDIS. */

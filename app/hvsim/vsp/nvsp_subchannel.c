@@ -127,8 +127,11 @@ nvsp_handle_subchannel(struct vsp_channel *channel, const struct host_packet *pa
 	memcpy(&request, packet->payload, sizeof(request));
 	count = subchannels_granted(nic, &request);
 	if (count < 0) {
-		vsp_violation(channel, VSP_RULE_SUBCHANNEL_COUNT, "operation %u, %u of at most %u",
-			request.operation, request.count, nic_queues_granted(nic) - 1);
+		/* Before version 5 the message itself is what was wrong. */
+		if (nic->nvsp >= NVSP_VERSION_5)
+			vsp_violation(channel, VSP_RULE_SUBCHANNEL_COUNT,
+				"operation %u, %u of at most %u", request.operation, request.count,
+				nic_queues_granted(nic) - 1);
 		complete.status = NVSP_STATUS_FAILURE;
 		nvsp_complete(channel, packet, &complete, sizeof(complete));
 		return;

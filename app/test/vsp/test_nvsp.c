@@ -179,19 +179,19 @@ packets_of_other_types_silence_the_channel(void **state)
 }
 
 static void
-a_message_newer_than_the_version_is_reported_and_ignored(void **state)
+a_message_newer_than_the_version_is_reported_and_answered(void **state)
 {
 	static const struct {
 		const char *profile;
 		enum stage stage;
-		uint32_t type;
+		uint32_t type, bytes, word;     /* of the answer, and its second word */
 	} rows[] = {
-		{ "ws2008", AT_NEGOTIATED, NVSP_NDIS_CONFIG },
-		{ "ws2008r2", AT_READY, NVSP_SWITCH_DATA_PATH },
-		{ "ws2012", AT_READY, NVSP_SUBCHANNEL },
-		{ "ws2012", AT_READY, NVSP_OID_QUERY_EX },
+		{ "ws2008", AT_NEGOTIATED, NVSP_NDIS_CONFIG, 0, 0 },
+		{ "ws2008r2", AT_READY, NVSP_SWITCH_DATA_PATH, 0, 0 },
+		{ "ws2012", AT_READY, NVSP_SUBCHANNEL, 32, NVSP_STATUS_FAILURE },
+		{ "ws2012", AT_READY, NVSP_OID_QUERY_EX, 32, NDIS_STATUS_NOT_SUPPORTED },
 	};
-	uint32_t message[10] = { 0 };
+	uint32_t message[10] = { 0, 1, 1 };
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -200,10 +200,13 @@ a_message_newer_than_the_version_is_reported_and_ignored(void **state)
 		reach(rows[i].profile, rows[i].stage);
 		message[0] = rows[i].type;
 		answer = guest_send(0, message, sizeof(message));
+		assert_int_equal(host.violations, 1);
 		assert_rule(VSP_RULE_NVSP_VERSION);
 		assert_false(channel_dead(0));
 		assert_non_null(answer);
-		assert_int_equal(answer->bytes, 0);
+		assert_int_equal(answer->bytes, rows[i].bytes);
+		assert_int_equal(sent_u32(answer, 1), rows[i].word);
+		assert_int_equal(host.nic->data_path, NVSP_DATA_PATH_SYNTHETIC);
 		assert_null(sent_nth(SENT_OFFER, 0));
 	}
 }
@@ -312,7 +315,7 @@ main(void)
 		CASE(a_control_message_on_a_subchannel_silences_that_channel_alone),
 		CASE(rndis_before_its_time_silences_the_channel),
 		CASE(packets_of_other_types_silence_the_channel),
-		CASE(a_message_newer_than_the_version_is_reported_and_ignored),
+		CASE(a_message_newer_than_the_version_is_reported_and_answered),
 		CASE(revoking_a_buffer_ends_the_channel_without_a_violation),
 		CASE(oid_query_ex_is_answered_as_not_supported),
 		CASE(rndis_data_goes_to_transmit_and_completions_to_receive),

@@ -71,6 +71,7 @@ init_complete_carries_the_old_version_field(void **state)
 	reach("ws2022", AT_START);
 	init.version_min = NVSP_VERSION_61;
 	answer = guest_send(0, &init, sizeof(init));
+	assert_int_equal(answer->bytes, 40);
 	assert_int_equal(sent_u32(answer, 1), 0xffffffff);
 }
 
