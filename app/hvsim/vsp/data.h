@@ -98,12 +98,10 @@ section_pop(struct vsp_channel *channel)
 	return id;
 }
 
-/* Gives a section back to its home's list, which has room for all of its own. */
+/* A list has room for all sections whose home it is. */
 static inline void
-section_push(struct vsp_nic *nic, uint16_t id)
+list_push(struct vsp_channel *channel, uint16_t id)
 {
-	struct vsp_channel *channel = &nic->channel[nic->sections[id].home];
-
 	if (unlikely(channel->free_count >= channel->free_size))
 		return;
 	channel->free_sections[(channel->free_head + channel->free_count) &
@@ -111,16 +109,11 @@ section_push(struct vsp_nic *nic, uint16_t id)
 	channel->free_count++;
 }
 
-/* Brings the first lines of a section that is used soon into the cache. */
+/* Gives a section back to its home. */
 static inline void
-section_prefetch(const struct vsp_channel *channel)
+section_push(struct vsp_nic *nic, uint16_t id)
 {
-	const struct vsp_nic *nic = channel->nic;
-	uint16_t id = channel->free_sections[(channel->free_head + 4) & (channel->free_size - 1)];
-	uint8_t *at = nic->recv_base + (uint64_t)id * nic->suballoc_bytes;
-
-	__builtin_prefetch(at, 1);
-	__builtin_prefetch(at + nic->profile->frame_offset, 1);
+	list_push(&nic->channel[nic->sections[id].home], id);
 }
 
 /* The transfer being built now belongs to the guest. */
@@ -130,7 +123,25 @@ void section_reclaim(struct vsp_channel *channel);
 /* The transfer being built is given up: its sections are free again. */
 void rx_recycle(struct vsp_channel *channel);
 
-/* ---- rx.c for rsc.c ---- */
+/* ---- place.c ---- */
+
+/* Once, before the first channel receives. */
+void templates_make(void);
+
+/* What does not change while a batch is delivered. */
+struct plain {
+	struct vsp_channel *channel;
+	uint8_t *base;
+	uint32_t suballoc_bytes, frame_at, most;
+	uint32_t range_bytes;           /* 0: as long as the frame needs */
+	uint8_t header[64] __attribute__((aligned(64)));
+};
+
+void plain_start(struct plain *plain, const struct vsp_nic *nic, struct vsp_channel *channel);
+/* Delivers frames until one needs more than this, a section or another
+ * transfer; as many as n of them go into the transfer being built. */
+unsigned int plain_fill(const struct plain *plain, const struct frame *frames, unsigned int n);
+
 
 struct rx_piece {
 	const uint8_t *data;
@@ -154,6 +165,7 @@ enum rx_ppi {
 /* Puts a piece into a section of the transfer being built; NULL if it had to
  * be dropped (counted), else where its bytes are now. */
 uint8_t *rx_place(struct vsp_channel *channel, const struct rx_piece *piece);
+/* ---- rx.c for rsc.c ---- */
 /* Everything but the bytes of a frame: PPIs, and the channel it goes to (NULL:
  * dropped and counted). */
 struct vsp_channel *rx_describe(struct vsp_nic *nic, const struct frame *frame,

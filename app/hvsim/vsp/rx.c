@@ -3,11 +3,10 @@
 /*
  * Frames to the guest: filtered, steered to a queue, copied into a section of
  * the receive buffer behind an RNDIS header, and gathered into a transfer that
- * leaves when it is full or the round ends. Sections: section.c.
+ * leaves when it is full or the round ends. Who owns the sections: section.c;
+ * what is written into them: place.c.
  *
- * rx_output() -> rx_batch() -> rx_place(); rx_flush() ends the file. The header
- * and its per-packet information come from a template for each combination of
- * information, of which only the values are patched.
+ * rx_output() -> rx_batch() -> rx_place(); rx_flush() ends the file.
  */
 
 #include <errno.h>
@@ -16,72 +15,8 @@
 
 #include "offload.h"
 
-#define HEADER_BYTES ((uint32_t)sizeof(struct rndis_packet))
-#define PPI_BYTES ((uint32_t)(sizeof(struct rndis_ppi) + sizeof(uint32_t)))
-#define TEMPLATE_BYTES 128u
 /* The host starts no transfer with less than this free in the ring. */
 #define RING_SPARE_BYTES 2048u
-
-/* ---- templates ---- */
-
-struct rx_template {
-	uint8_t bytes[TEMPLATE_BYTES];
-	uint8_t used;           /* header and information */
-	uint8_t csum, vlan, hash, info, id;     /* where the values are; 0: nowhere */
-};
-
-static struct rx_template templates[RX_PPI_VARIANTS] __attribute__((aligned(64)));
-
-static uint8_t
-template_add(struct rx_template *template, uint32_t type)
-{
-	struct rndis_ppi ppi = {
-		.bytes = PPI_BYTES, .type = type, .data_offset = sizeof(ppi),
-	};
-	uint8_t at = (uint8_t)(template->used + sizeof(ppi));
-
-	memcpy(template->bytes + template->used, &ppi, sizeof(ppi));
-	template->used = (uint8_t)(template->used + PPI_BYTES);
-	return at;
-}
-
-static void
-template_make(struct rx_template *template, unsigned int ppi)
-{
-	struct rndis_packet packet = { .header.type = RNDIS_PACKET };
-
-	memset(template, 0, sizeof(*template));
-	template->used = HEADER_BYTES;
-	if ((ppi & RX_PPI_CSUM) != 0)
-		template->csum = template_add(template, RNDIS_PPI_CHECKSUM);
-	if ((ppi & RX_PPI_VLAN) != 0)
-		template->vlan = template_add(template, RNDIS_PPI_VLAN);
-	if ((ppi & RX_PPI_HASH) != 0) {
-		template->hash = template_add(template, RNDIS_PPI_HASH_VALUE);
-		template->info = template_add(template, RNDIS_PPI_HASH_INFO);
-	}
-	if ((ppi & RX_PPI_ID) != 0)
-		template->id = template_add(template, RNDIS_PPI_PACKET_ID);
-	packet.ppi_bytes = template->used - HEADER_BYTES;
-	if (packet.ppi_bytes != 0)
-		packet.ppi_offset = HEADER_BYTES - sizeof(struct rndis_header);
-	memcpy(template->bytes, &packet, sizeof(packet));
-}
-
-static void
-templates_make(void)
-{
-	if (templates[0].used != 0)
-		return;
-	for (unsigned int ppi = 0; ppi < RX_PPI_VARIANTS; ppi++)
-		template_make(&templates[ppi], ppi);
-}
-
-static inline void
-store32(uint8_t *at, uint32_t value)
-{
-	memcpy(at, &value, sizeof(value));
-}
 
 /* ---- a channel's transfer ---- */
 
@@ -152,77 +87,6 @@ rx_transfer_start(struct vsp_channel *channel)
 	/* Somebody must end what was started here. */
 	engine_kick();
 	return ret == 0;
-}
-
-/* Fills in a section: RNDIS header, information, bytes. Returns where the
- * bytes are. */
-static inline uint8_t *
-section_fill(const struct vsp_nic *nic, uint16_t id, const struct rx_piece *piece,
-	uint32_t *range_bytes)
-{
-	const struct rx_template *template = &templates[piece->ppi];
-	uint8_t *to = nic->recv_base + (uint64_t)id * nic->suballoc_bytes;
-	uint32_t frame_at = HV_MAX(nic->profile->frame_offset, (uint32_t)template->used);
-	uint32_t bytes = nic->profile->full_ranges ? nic->suballoc_bytes :
-		frame_at + piece->bytes;
-
-	memcpy(to, template->bytes, 64);
-	if (template->used > 64)
-		memcpy(to + 64, template->bytes + 64, template->used - 64u);
-	store32(to + offsetof(struct rndis_packet, header.msg_bytes), bytes);
-	store32(to + offsetof(struct rndis_packet, data_offset),
-		frame_at - (uint32_t)sizeof(struct rndis_header));
-	store32(to + offsetof(struct rndis_packet, data_bytes), piece->bytes);
-	if (template->csum != 0)
-		store32(to + template->csum, piece->csum);
-	if (unlikely((piece->ppi & ~RX_PPI_CSUM) != 0)) {
-		const struct rndis_packet_id packet_id = { 1, piece->id_flags, piece->packet_id };
-
-		if (template->vlan != 0)
-			store32(to + template->vlan, (uint32_t)piece->vlan_tci >> 13 |
-				(piece->vlan_tci >> 9 & RNDIS_VLAN_DEI) |
-				(uint32_t)(piece->vlan_tci & 0xfff) << RNDIS_VLAN_ID_SHIFT);
-		if (template->hash != 0) {
-			store32(to + template->hash, piece->hash);
-			store32(to + template->info, NDIS_HASH_TOEPLITZ | piece->hash_type);
-		}
-		if (template->id != 0)
-			memcpy(to + template->id, &packet_id, sizeof(packet_id));
-	}
-	copy_frame(to + frame_at, piece->data, piece->bytes);
-	*range_bytes = bytes;
-	return to + frame_at;
-}
-
-uint8_t *
-rx_place(struct vsp_channel *channel, const struct rx_piece *piece)
-{
-	struct vsp_nic *nic = channel->nic;
-	uint32_t frame_at = HV_MAX(nic->profile->frame_offset,
-		(uint32_t)templates[piece->ppi].used);
-	uint32_t bytes, count;
-	uint8_t *at;
-	uint16_t id;
-
-	if (unlikely(!range_ok(frame_at, piece->bytes, nic->suballoc_bytes))) {
-		rx_dropped(channel, &channel->counters.rx_drop_length, 1);
-		return NULL;
-	}
-	if (unlikely(channel->free_count == 0)) {
-		rx_dropped(channel, &channel->counters.rx_drop_no_section, 1);
-		return NULL;
-	}
-	if (unlikely(channel->range_count == 0) && !rx_transfer_start(channel)) {
-		rx_dropped(channel, &channel->counters.rx_drop_ring_full, 1);
-		return NULL;
-	}
-	id = section_pop(channel);
-	at = section_fill(nic, id, piece, &bytes);
-	count = channel->range_count++;
-	channel->ranges[count].byte_count = bytes;
-	channel->ranges[count].byte_offset = (uint32_t)id * nic->suballoc_bytes;
-	channel->range_sections[count] = id;
-	return at;
 }
 
 /* ---- what a frame is to the guest ---- */
@@ -420,52 +284,35 @@ rx_batch(struct vsp_nic *nic, const struct frame *frames, unsigned int n)
 	}
 }
 
-/* One queue, nothing to compute: the same as rx_one() for each, with all that
- * does not change taken out of the loop. Returns how many it delivered before
- * the first frame that needs more. */
+/* One queue, nothing to compute: the same as rx_one() for each. Returns how
+ * many it delivered before the first frame that needs more. */
 static unsigned int
 rx_batch_plain(struct vsp_nic *nic, const struct frame *frames, unsigned int n)
 {
 	struct vsp_channel *channel = &nic->channel[0];
 	const unsigned int limit = rx_transfer_limit(nic);
-	const uint32_t room = nic->suballoc_bytes -
-		HV_MIN(nic->suballoc_bytes, HV_MAX(nic->profile->frame_offset, TEMPLATE_BYTES));
-	const uint32_t most = HV_MIN(room, nic->frame_max);
-	struct rx_piece piece = {
-		.ppi = (nic->profile->ppi & VSP_PPI_CSUM_ALWAYS) != 0 ? RX_PPI_CSUM : 0,
-	};
-	unsigned int i;
+	unsigned int done = 0;
+	struct plain plain;
 
-	for (i = 0; i < n; i++) {
-		const struct frame *frame = &frames[i];
-		uint32_t count = channel->range_count, range_bytes;
-		uint16_t id;
+	plain_start(&plain, nic, channel);
+	while (done < n && channel->free_count > 0) {
+		unsigned int now = HV_MIN(n - done, HV_MIN(channel->free_count,
+			limit - channel->range_count)), filled;
 
-		if (unlikely((frame->flags & (FRAME_VLAN | FRAME_CSUM_PARTIAL | FRAME_CSUM_GOOD))
-		    != 0 || frame->bytes > most || frame->bytes < FRAME_HEADER_BYTES ||
-		    channel->free_count == 0))
+		if (channel->range_count == 0 && !rx_transfer_start(channel))
 			break;
-		if (unlikely(count == 0) && !rx_transfer_start(channel))
-			break;
-		id = section_pop(channel);
-		section_prefetch(channel);
-		piece.data = frame->data;
-		piece.bytes = frame->bytes;
-		section_fill(nic, id, &piece, &range_bytes);
-		channel->ranges[count].byte_count = range_bytes;
-		channel->ranges[count].byte_offset = (uint32_t)id * nic->suballoc_bytes;
-		channel->range_sections[count] = id;
-		channel->range_count = count + 1;
-		channel->built_frames++;
-		channel->built_bytes += frame->bytes;
-		if (unlikely(count + 1 >= limit))
+		filled = plain_fill(&plain, frames + done, now);
+		done += filled;
+		if (channel->range_count >= limit)
 			rx_flush(channel);
+		if (filled < now)
+			break;
 	}
-	return i;
+	return done;
 }
 
 static bool
-plain(const struct vsp_nic *nic)
+is_plain(const struct vsp_nic *nic)
 {
 	return !nic->rss.enabled && !(nic->config.mac_filter && nic->profile->mac_filter) &&
 		!rsc_active(nic) && channel_is_open(&nic->channel[0]) &&
@@ -501,7 +348,7 @@ rx_output(struct sw_port *port, const struct frame *frames, unsigned int n)
 
 	if (!receiving(nic, n))
 		return;
-	if (plain(nic))
+	if (is_plain(nic))
 		done = rx_batch_plain(nic, frames, n);
 	if (done < n)
 		rx_batch(nic, frames + done, n - done);

@@ -221,14 +221,33 @@ control_section_back(struct vsp_nic *nic, uint16_t id)
 	rndis_section_freed(nic);
 }
 
+/* All sections of a transfer return to their homes' lists. */
+static void
+transfer_back(struct vsp_nic *nic, uint16_t id)
+{
+	struct recv_section *sections = nic->sections;
+	unsigned int home = sections[id].home;
+	struct vsp_channel *channel = &nic->channel[home];
+
+	for (unsigned int n = nic->section_count; id != RECV_NONE && n > 0; n--) {
+		struct recv_section *section = &sections[id];
+
+		if (unlikely(section->home != home)) {
+			home = section->home;
+			channel = &nic->channel[home];
+		}
+		section->owner = RECV_FREE;
+		list_push(channel, id);
+		id = section->next;
+	}
+}
+
 void
 rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 {
 	struct vsp_nic *nic = channel->nic;
 	struct nvsp_rndis_complete complete;
 	uint64_t id = packet->transaction_id;
-	struct recv_section *section;
-	unsigned int guard = nic->section_count;
 
 	if (nic->sections == NULL || id >= nic->section_count ||
 	    nic->sections[id].owner != RECV_GUEST || nic->sections[id].queue != channel->index ||
@@ -250,10 +269,5 @@ rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 		return;
 	}
 	nic->sections[id].first = 0;
-	do {
-		section = &nic->sections[id];
-		section->owner = RECV_FREE;
-		section_push(nic, (uint16_t)id);
-		id = section->next;
-	} while (id != RECV_NONE && guard-- > 0);
+	transfer_back(nic, (uint16_t)id);
 }

@@ -110,6 +110,14 @@ receive(struct fake_guest_channel *guest)
 	return frames;
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static unsigned int
 argument(int argc, char **argv, int i, unsigned int value)
 {
@@ -125,12 +133,12 @@ main(int argc, char **argv)
 		.sections = argument(argc, argv, 3, 9000),
 	};
 	unsigned int rounds = argument(argc, argv, 4, 20000);
-	uint64_t spent = 0, frames = 0, best = UINT64_MAX, instructions = 0;
+	uint64_t frames = 0, instructions = 0, *spent = calloc(rounds, sizeof(*spent));
 	uint8_t frame[2048] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0 };
 	uint32_t message_bytes = 0;
 	int fd = counter_open();
 
-	if (bytes < 60 || bytes > 1514 || per == 0 || per * (bytes + 52) > 6144)
+	if (spent == NULL || rounds == 0 || bytes < 60 || bytes > 1514 || per == 0 || per * (bytes + 52) > 6144)
 		return 2;
 	if (fake_start(&options) < 0)
 		return 1;
@@ -143,7 +151,7 @@ main(int argc, char **argv)
 				bytes, NULL, 0);
 	}
 	for (unsigned int i = 0; i < rounds; i++) {
-		uint64_t start, took;
+		uint64_t start;
 
 		send_messages(&fake.channel[0], message_bytes);
 		if (fd >= 0)
@@ -151,22 +159,22 @@ main(int argc, char **argv)
 		start = cycles();
 		while (fake_poll() > 0)
 			;
-		took = cycles() - start;
+		spent[i] = cycles() - start;
 		if (fd >= 0)
 			ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
-		spent += took;
-		best = HV_MIN(best, took);
 		frames += receive(&fake.channel[0]);
 	}
 	if (fd >= 0 && read(fd, &instructions, sizeof(instructions)) != sizeof(instructions))
 		instructions = 0;
 	if (frames == 0)
 		return 1;
-	printf("%u B, %u a message, %u sections: %.1f cycles per frame (best round %.1f), "
+	qsort(spent, rounds, sizeof(*spent), by_value);
+	printf("%u B, %u a message, %u sections: cycles per frame: median %.1f, best %.1f; "
 		"%.1f instructions, %llu violations\n", bytes, per, options.sections,
-		(double)spent / (double)frames,
-		(double)best / (MESSAGES_PER_ROUND * per), (double)instructions / (double)frames,
-		(unsigned long long)vsp_violations());
+		(double)spent[rounds / 2] / (MESSAGES_PER_ROUND * per),
+		(double)spent[0] / (MESSAGES_PER_ROUND * per),
+		(double)instructions / (double)frames, (unsigned long long)vsp_violations());
+	free(spent);
 	fake_stop();
 	return frames == (uint64_t)rounds * MESSAGES_PER_ROUND * per ? 0 : 1;
 }
