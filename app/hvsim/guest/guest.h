@@ -72,7 +72,7 @@ struct guest_path {
 };
 
 /* Says what path is, and returns the path to give to libc together with
- * *dirfd: path itself or p->real. NULL with errno if it is too long. */
+ * *dirfd: path itself or p->real. */
 const char *path_lookup(int *dirfd, const char *path, struct guest_path *p);
 /* Maps a real absolute path below the tree back, in place. Returns false if
  * it is none. */

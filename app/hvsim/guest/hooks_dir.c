@@ -26,8 +26,6 @@ opendir(const char *path)
 	const char *place = path_lookup(&dirfd, path, &p);
 	DIR *dir;
 
-	if (!place && path)
-		return NULL;
 	if (p.kind == PATH_UIO) {
 		errno = ENOTDIR;
 		return NULL;
@@ -47,7 +45,7 @@ opendir(const char *path)
 EXPORT int
 closedir(DIR *dir)
 {
-	if (dir && guest_on())
+	if (guest_on())
 		fds_set(dirfd(dir), NULL);
 	return real.closedir(dir);
 }
@@ -61,8 +59,6 @@ scandir_any(int dirfd, const char *path, struct dirent ***list, real_dirent_filt
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	return real.scandirat(dirfd, place, list, filter, compare);
 }
 
@@ -149,8 +145,6 @@ nftw(const char *path, __nftw_func_t callback, int descriptors, int flags)
 	const char *place = path_lookup(&dirfd, path, &p);
 	__nftw_func_t outer = nftw_callback;
 
-	if (!place && path)
-		return -1;
 	if (p.kind != PATH_TREE)
 		return real.nftw(place, callback, descriptors, flags);
 	nftw_callback = callback;
@@ -173,8 +167,6 @@ ftw(const char *path, __ftw_func_t callback, int descriptors)
 	const char *place = path_lookup(&dirfd, path, &p);
 	__ftw_func_t outer = ftw_callback;
 
-	if (!place && path)
-		return -1;
 	if (p.kind != PATH_TREE)
 		return real.ftw(place, callback, descriptors);
 	ftw_callback = callback;
@@ -364,8 +356,6 @@ chdir(const char *path)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	ret = real.chdir(place);
 	if (ret == 0 && guest_on())
 		path_cwd_changed(&p);

@@ -49,8 +49,6 @@ open_any(int dirfd, const char *path, int flags, mode_t mode)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	if (p.kind == PATH_TREE)
 		return sysfs_open(&p, flags, mode);
 	if (p.kind == PATH_UIO && !(flags & O_PATH))

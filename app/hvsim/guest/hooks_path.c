@@ -65,8 +65,6 @@ stat_any(int dirfd, const char *path, struct stat *st, int flags)
 	if ((flags & AT_EMPTY_PATH) && path && path[0] == '\0' && dirfd >= 0)
 		return fstat_any(dirfd, st);
 	place = path_lookup(&dirfd, path, &p);
-	if (!place && path)
-		return -1;
 	if (p.kind != PATH_UIO)
 		return real.fstatat(dirfd, place, st, flags);
 	uio_stat(p.uio, st);
@@ -186,13 +184,11 @@ statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *s
 	const char *place;
 	uint32_t number;
 
-	if (path && path[0] == '\0' && (flags & AT_EMPTY_PATH) && fd_uio(dirfd, &number)) {
+	if ((flags & AT_EMPTY_PATH) && path[0] == '\0' && fd_uio(dirfd, &number)) {
 		uio_statx(number, stx);
 		return 0;
 	}
 	place = path_lookup(&dirfd, path, &p);
-	if (!place && path)
-		return -1;
 	if (p.kind != PATH_UIO)
 		return real.statx(dirfd, place, flags, mask, stx);
 	uio_statx(p.uio, stx);
@@ -207,8 +203,6 @@ statfs(const char *path, struct statfs *fs)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	ret = real.statfs(p.kind == PATH_UIO ? "/dev" : place, fs);
 	if (ret == 0 && p.kind == PATH_TREE)
 		fs->f_type = SYSFS_MAGIC;
@@ -229,8 +223,6 @@ access_any(int dirfd, const char *path, int mode, int flags)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	if (p.kind != PATH_UIO)
 		return real.faccessat(dirfd, place, mode, flags);
 	if (!(mode & X_OK))
@@ -273,8 +265,6 @@ readlink_any(int dirfd, const char *path, char *buf, size_t bytes)
 	char whole[PATH_MAX];
 	ssize_t length;
 
-	if (!place && path)
-		return -1;
 	if (p.kind == PATH_UIO) {
 		errno = EINVAL;
 		return -1;
@@ -333,8 +323,6 @@ realpath(const char *path, char *buf)
 	const char *place = path_lookup(&dirfd, path, &p);
 	char whole[PATH_MAX];
 
-	if (!place && path)
-		return NULL;
 	if (p.kind == PATH_UIO)
 		return buf ? strcpy(buf, p.virt) : strdup(p.virt);
 	if (p.kind != PATH_TREE)
@@ -419,8 +407,6 @@ inotify_add_watch(int fd, const char *path, uint32_t mask)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return -1;
 	if (p.kind == PATH_TREE || p.kind == PATH_UIO)
 		return watch_add(fd, &p, mask);
 	return real.inotify_add_watch(fd, place, mask);

@@ -14,8 +14,6 @@ fopen(const char *path, const char *mode)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return NULL;
 	if (p.kind == PATH_TREE || p.kind == PATH_UIO)
 		return stream_open(&p, mode);
 	return real.fopen(place, mode);
@@ -66,8 +64,6 @@ freopen(const char *path, const char *mode, FILE *stream)
 	struct guest_path p;
 	const char *place = path_lookup(&dirfd, path, &p);
 
-	if (!place && path)
-		return NULL;
 	if (p.kind == PATH_UIO || (p.kind == PATH_TREE && mode[0] != 'r')) {
 		real.fclose(stream);
 		errno = EACCES;

@@ -85,8 +85,8 @@ path_above(const char *path)
 struct walk {
 	char *out;
 	size_t length;
-	const char *inside;     /* rest of the input when a served folder was reached */
-	size_t inside_length;   /* of out, then */
+	const char *folder;     /* the served folder that was reached first */
+	const char *rest;       /* of the input, then */
 };
 
 static int
@@ -120,9 +120,9 @@ walk_path(struct walk *walk, const char *path)
 		if (ret < 0)
 			return ret;
 		path += bytes;
-		if (bytes > 0 && !walk->inside && served_by(walk->out)) {
-			walk->inside = path;
-			walk->inside_length = walk->length;
+		if (bytes > 0 && !walk->folder) {
+			walk->folder = served_by(walk->out);
+			walk->rest = path;
 		}
 		while (*path == '/')
 			path++;
@@ -192,52 +192,45 @@ path_uio_exists(uint32_t number)
 	return bytes > 0 && target[0] != '/';
 }
 
-static int
+/* A path that does not fit becomes one that nothing can be at. */
+static void
 real_join(struct guest_path *p, const char *virt, const char *rest)
 {
-	int bytes = snprintf(p->real, sizeof(p->real), "%s%s%s", guest_root, virt, rest);
-
-	return bytes < (int)sizeof(p->real) ? 0 : -ENAMETOOLONG;
+	if (snprintf(p->real, sizeof(p->real), "%s%s%s", guest_root, virt, rest) >=
+			(int)sizeof(p->real))
+		strcpy(p->real, "/dev/null/path-too-long");
 }
 
-static int
+/* Looks whether the path lies in the tree, and where there. */
+static void
 tree_place(struct guest_path *p, const struct walk *walk, bool slash)
 {
 	struct stat st;
 
 	/* ".." within the tree is the tree's own business, if that leads anywhere. */
-	if (walk->inside && strstr(walk->inside, "..")) {
-		char kept = p->virt[walk->inside_length];
-		int ret;
-
-		p->virt[walk->inside_length] = '\0';
-		ret = served_by(p->virt) ? real_join(p, p->virt, walk->inside) : -ENOENT;
-		p->virt[walk->inside_length] = kept;
-		if (ret == 0 && real.fstatat(AT_FDCWD, p->real, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (walk->folder && strstr(walk->rest, "..")) {
+		real_join(p, walk->folder, walk->rest);
+		if (real.fstatat(AT_FDCWD, p->real, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			p->kind = PATH_TREE;
-			return 0;
+			return;
 		}
 	}
 	if (!served_by(p->virt))
-		return 0;
+		return;
 	p->kind = PATH_TREE;
-	return real_join(p, p->virt, slash ? "/" : "");
+	real_join(p, p->virt, slash ? "/" : "");
 }
 
+/* Fills in the kind; returns the absolute path to use. */
 static const char *
 path_classify(struct guest_path *p, const struct walk *walk, const char *path)
 {
 	size_t length = strlen(path);
 	bool slash = length > 0 && path[length - 1] == '/';
-	int ret;
 
 	if (walk->length == 0)
 		strcpy(p->virt, "/");
-	ret = tree_place(p, walk, slash);
-	if (ret < 0) {
-		errno = -ret;
-		return NULL;
-	}
+	tree_place(p, walk, slash);
 	if (p->kind == PATH_TREE)
 		return p->real;
 	if (!slash && uio_number(p->virt, &p->uio) && path_uio_exists(p->uio)) {
@@ -248,10 +241,10 @@ path_classify(struct guest_path *p, const struct walk *walk, const char *path)
 		return p->virt;
 	p->kind = PATH_ABOVE;
 	/* A machine without ACPI lacks the folders above the devices. */
-	if (real.faccessat(AT_FDCWD, p->virt, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-			real_join(p, p->virt, "") < 0)
+	if (real.faccessat(AT_FDCWD, p->virt, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return p->virt;
 	p->kind = PATH_TREE;
+	real_join(p, p->virt, "");
 	return p->real;
 }
 
@@ -269,7 +262,6 @@ path_lookup(int *dirfd, const char *path, struct guest_path *p)
 	struct walk walk = { .out = p->virt };
 	char base[GUEST_PATH_MAX];
 	const char *place;
-	int ret;
 
 	p->kind = PATH_PLAIN;
 	if (!path || path[0] == '\0' || !guest_on() || !path_interesting(*dirfd, path))
@@ -280,14 +272,14 @@ path_lookup(int *dirfd, const char *path, struct guest_path *p)
 			return path;
 		if (walk_path(&walk, base) < 0)
 			return path;
-		if (walk.inside)
-			walk.inside = NULL;
 	}
-	ret = walk_path(&walk, path);
-	if (ret < 0)
+	if (walk_path(&walk, path) < 0)
 		return path;
+	/* A base has no links in it, and with them no meaning of "..". */
+	if (path[0] != '/')
+		walk.folder = NULL;
 	place = path_classify(p, &walk, path);
-	if (!place || p->kind == PATH_TREE)
+	if (p->kind == PATH_TREE)
 		return place;
 	/* Relative, out of the tree: only its absolute form means what was meant. */
 	return path[0] != '/' && base_in_tree(base) ? place : path;
