@@ -291,23 +291,32 @@ gen_drop(struct gen *gen, unsigned int n)
 	sw_refuse(&gen->port, n);
 }
 
+/* The end of the schedule, or UINT64_MAX. */
+static uint64_t
+gen_end_ns(const struct gen *gen)
+{
+	return gen->duration_ns != 0 ? gen->start_ns + gen->duration_ns : UINT64_MAX;
+}
+
 static unsigned int
 gen_due(struct gen *gen, unsigned int room, uint64_t now_ns)
 {
 	uint64_t due = room;
 
 	if (gen->rate_pps > 0)
-		due = pace_due(&gen->pace, now_ns);
+		due = pace_due(&gen->pace, HV_MIN(now_ns, gen_end_ns(gen) - 1));
 	if (gen->count != 0)
 		due = HV_MIN(due, gen->count - gen->sent - gen->host_drops);
 	return (unsigned int)HV_MIN(due, (uint64_t)FRAME_BATCH_MAX);
 }
 
+/* True if nothing is left to send; slots before the end are still sent after it. */
 static bool
-gen_over(const struct gen *gen, uint64_t now_ns)
+gen_over(const struct gen *gen, unsigned int due, uint64_t now_ns)
 {
-	return (gen->count != 0 && gen->sent + gen->host_drops >= gen->count) ||
-		(gen->duration_ns != 0 && now_ns - gen->start_ns >= gen->duration_ns);
+	if (gen->count != 0 && gen->sent + gen->host_drops >= gen->count)
+		return true;
+	return now_ns >= gen_end_ns(gen) && (due == 0 || gen->rate_pps == 0);
 }
 
 static bool
@@ -322,35 +331,6 @@ gen_started(struct gen *gen, unsigned int room, uint64_t now_ns)
 	return gen->state == GEN_SENDING;
 }
 
-static unsigned int
-gen_poll(void *arg)
-{
-	struct gen *gen = arg;
-	uint64_t now_ns = engine_now_ns();
-	unsigned int room, due, send;
-
-	if (gen->state == GEN_FINISHED)
-		return 0;
-	if (gen->state == GEN_SENDING && gen->rate_pps > 0 && now_ns < pace_next_ns(&gen->pace))
-		return 0;
-	room = sw_room(&gen->port);
-	if (!gen_started(gen, room, now_ns))
-		return 0;
-	if (gen_over(gen, now_ns)) {
-		gen->state = GEN_FINISHED;
-		return 0;
-	}
-	due = gen_due(gen, room, now_ns);
-	send = HV_MIN(due, room);
-	if (gen->rate_pps > 0)
-		pace_take(&gen->pace, due);
-	if (send > 0)
-		gen_send(gen, send);
-	if (due > send)
-		gen_drop(gen, due - send);
-	return due;
-}
-
 static uint64_t
 gen_next_ns(void *arg)
 {
@@ -361,8 +341,37 @@ gen_next_ns(void *arg)
 	if (gen->state == GEN_WAITING)
 		return engine_now_ns() + WAIT_NS * 5;
 	if (gen->rate_pps > 0)
-		return pace_next_ns(&gen->pace);
+		return HV_MIN(pace_next_ns(&gen->pace), gen_end_ns(gen));
 	return engine_now_ns() + WAIT_NS;       /* there was no room */
+}
+
+static unsigned int
+gen_poll(void *arg)
+{
+	struct gen *gen = arg;
+	uint64_t now_ns = engine_now_ns();
+	unsigned int room, due, send;
+
+	if (gen->state == GEN_FINISHED)
+		return 0;
+	if (gen->state == GEN_SENDING && gen->rate_pps > 0 && now_ns < gen_next_ns(gen))
+		return 0;
+	room = sw_room(&gen->port);
+	if (!gen_started(gen, room, now_ns))
+		return 0;
+	due = gen_due(gen, room, now_ns);
+	if (gen_over(gen, due, now_ns)) {
+		gen->state = GEN_FINISHED;
+		return 0;
+	}
+	send = HV_MIN(due, room);
+	if (gen->rate_pps > 0)
+		pace_take(&gen->pace, due);
+	if (send > 0)
+		gen_send(gen, send);
+	if (due > send)
+		gen_drop(gen, due - send);
+	return due;
 }
 
 /* ---- the port ---- */

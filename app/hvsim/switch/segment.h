@@ -31,11 +31,10 @@ struct sw {
 /* What one pass over a batch says about it. */
 struct frame_scan {
 	uint64_t bytes;
-	uint32_t shortest, longest;
 	uint16_t any_flags;
+	bool lengths_ok;        /* all of them are possible */
 };
 void frame_scan(const struct frame *frames, unsigned int n, struct frame_scan *scan);
-bool frame_scan_lengths_ok(const struct frame_scan *scan);
 
 /* Each takes frames that came in at `from`, counted and captured already. */
 void wire_forward(struct sw_port *from, const struct frame *frames, unsigned int n,

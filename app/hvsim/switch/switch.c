@@ -201,24 +201,17 @@ void
 frame_scan(const struct frame *frames, unsigned int n, struct frame_scan *scan)
 {
 	uint64_t bytes = 0;
-	uint32_t shortest = UINT32_MAX, longest = 0;
-	uint16_t flags = 0;
+	uint32_t impossible = 0, flags = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		bytes += frames[i].bytes;
-		shortest = frames[i].bytes < shortest ? frames[i].bytes : shortest;
-		longest = frames[i].bytes > longest ? frames[i].bytes : longest;
+		impossible |= frames[i].bytes - FRAME_HEADER_BYTES >
+			FRAME_BYTES_MAX - FRAME_HEADER_BYTES;
 		flags |= frames[i].flags;
 	}
-	*scan = (struct frame_scan) {
-		.bytes = bytes, .shortest = shortest, .longest = longest, .any_flags = flags,
-	};
-}
-
-bool
-frame_scan_lengths_ok(const struct frame_scan *scan)
-{
-	return scan->shortest >= FRAME_HEADER_BYTES && scan->longest <= FRAME_BYTES_MAX;
+	scan->bytes = bytes;
+	scan->any_flags = (uint16_t)flags;
+	scan->lengths_ok = impossible == 0;
 }
 
 static void
@@ -267,7 +260,7 @@ sw_input(struct sw_port *from, const struct frame *frames, unsigned int n)
 	}
 	depth++;
 	frame_scan(frames, n, &scan);
-	if (__builtin_expect(frame_scan_lengths_ok(&scan), 1))
+	if (__builtin_expect(scan.lengths_ok, 1))
 		forward(from, frames, n, &scan);
 	else
 		forward_well_formed(from, frames, n);

@@ -29,7 +29,9 @@ probe_output(struct sw_port *port, const struct frame *frames, unsigned int n)
 static unsigned int
 probe_room(struct sw_port *port)
 {
-	return ((struct probe *)port)->room;
+	struct probe *probe = (struct probe *)port;
+
+	return probe->room_fn != NULL ? probe->room_fn(probe) : probe->room;
 }
 
 static void
@@ -163,22 +165,11 @@ wait_look(void *arg)
 {
 	struct wait *wait = arg;
 
-	wait->met = wait->condition != NULL && wait->condition(wait->arg);
+	wait->met = wait->condition(wait->arg);
 	if (wait->met || engine_clock_ns() >= wait->deadline_ns)
 		engine_stop(0);
 	else
 		engine_timer_arm(&wait->timer, engine_now_ns() + 200000, wait_look, wait);
-}
-
-static bool
-engine_wait(struct wait *wait)
-{
-	if (engine_stopping())
-		fail_msg("an engine runs once: put the second wait into the condition");
-	engine_timer_arm(&wait->timer, engine_clock_ns(), wait_look, wait);
-	engine_run();
-	engine_timer_cancel(&wait->timer);
-	return wait->met;
 }
 
 bool
@@ -189,15 +180,12 @@ run_until(bool (*condition)(void *arg), void *arg, unsigned int seconds)
 		.deadline_ns = engine_clock_ns() + seconds * 1000000000ull,
 	};
 
-	return engine_wait(&wait);
-}
-
-void
-run_for(uint64_t ns)
-{
-	struct wait wait = { .deadline_ns = engine_clock_ns() + ns };
-
-	engine_wait(&wait);
+	if (engine_stopping())
+		fail_msg("an engine runs once: put the second wait into the condition");
+	engine_timer_arm(&wait.timer, engine_clock_ns(), wait_look, &wait);
+	engine_run();
+	engine_timer_cancel(&wait.timer);
+	return wait.met;
 }
 
 int

@@ -24,7 +24,8 @@
 /* A port under the test's control. */
 struct probe {
 	struct sw_port port;
-	unsigned int room;              /* what room() answers */
+	unsigned int room;              /* what room() answers, */
+	unsigned int (*room_fn)(struct probe *probe);   /* or this, if it is set */
 	unsigned int calls;             /* of output() */
 	unsigned int count;
 	const uint8_t *original[PROBE_FRAMES_MAX];      /* where the data was */
@@ -54,8 +55,6 @@ uint64_t stat_of(struct sw_port *port, const char *name);
 /* Runs the engine until the condition holds; false after `seconds`. Once per
  * test: an engine that was stopped stays so. */
 bool run_until(bool (*condition)(void *arg), void *arg, unsigned int seconds);
-/* Runs the engine for a while. */
-void run_for(uint64_t ns);
 
 /* Starts and ends the engine; destroys all switches. */
 int engine_setup(void **state);

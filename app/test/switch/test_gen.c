@@ -429,7 +429,7 @@ a_generator_and_a_sink_agree(void **state)
 	assert_in_range(stat_of(sink, "rx_frames"), 0, 0);
 	assert_int_equal(stat_of(sink, "tx_frames"), 20000);
 	assert_true(stat_of(sink, "latency_p50_ns") <= stat_of(sink, "latency_p99_ns"));
-	assert_true(stat_of(sink, "latency_p99_ns") < 10000000);
+	assert_true(stat_of(sink, "latency_p99_ns") < 1000000000);
 }
 
 static void
@@ -493,69 +493,63 @@ a_seed_repeats_the_random_sizes(void **state)
 	}
 }
 
-/* The other end of a generator's wire: takes nothing at first, then 1000
- * frames, nothing again until 500 were dropped, all in the end. */
-struct stages {
-	struct probe *probe;
-	struct sw_port *gen;
-	unsigned int looks;
-	uint64_t sent_while_waiting;
-};
+/* The other end of a generator's wire: takes nothing when first asked, then
+ * 1000 frames, nothing again until 500 were dropped, all in the end. */
+static unsigned int asked;
+static uint64_t sent_while_waiting;
 
-static bool
-stages_over(void *arg)
+static unsigned int
+room_in_stages(struct probe *probe)
 {
-	struct stages *stages = arg;
-	uint64_t drops = stat_of(stages->gen, "gen_host_drops");
+	const struct sw_port_counters *c = &probe->port.counters;
 
-	if (stages->looks++ < 50) {
-		stages->sent_while_waiting = stat_of(stages->gen, "gen_sent") + drops;
-		stages->probe->room = 0;
-	} else {
-		stages->probe->room = stages->probe->count >= 1000 && drops < 500 ? 0 : 1000;
+	if (++asked < 5) {
+		sent_while_waiting = c->tx_frames + c->tx_drops;
+		return 0;
 	}
-	return stat_of(stages->gen, "gen_finished") == 1;
+	if (c->tx_frames < 1000)
+		return 1000 - (unsigned int)c->tx_frames;
+	return c->tx_drops < 500 ? 0 : 1000;
 }
 
 static void
 a_generator_waits_for_its_peer_once_and_then_keeps_its_schedule(void **state)
 {
 	struct sw *sw = sw_create_wire("w");
-	struct stages stages = {
-		.gen = port_create(sw, "gen:rate=60kpps,duration=50ms,flows=4"),
-		.probe = probe_create(sw, "probe"),
-	};
+	struct sw_port *gen = port_create(sw, "gen:rate=60kpps,duration=50ms,flows=4");
+	struct probe *probe = probe_create(sw, "probe");
 	uint64_t sent, drops;
 
 	(void)state;
-	assert_true(run_until(stages_over, &stages, 10));
-	sent = stat_of(stages.gen, "gen_sent");
-	drops = stat_of(stages.gen, "gen_host_drops");
-	assert_int_equal(stages.sent_while_waiting, 0);
-	assert_in_range(sent, 1000, 2501);
-	assert_in_range(drops, 500, 2000);
+	asked = 0;
+	probe->room_fn = room_in_stages;
+	assert_true(run_until(finished, gen, 10));
+	sent = stat_of(gen, "gen_sent");
+	drops = stat_of(gen, "gen_host_drops");
+	assert_true(asked >= 5);
+	assert_int_equal(sent_while_waiting, 0);
 	/* 50 ms at 60 kpps, whatever the receiver took. */
-	assert_in_range(sent + drops + stat_of(stages.gen, "gen_missed"), 2990, 3001);
-	assert_int_equal(stages.probe->count, sent);
-	assert_int_equal(stages.probe->port.counters.tx_drops, drops);
+	assert_int_equal(sent + drops + stat_of(gen, "gen_missed"), 3000);
+	assert_int_equal(probe->count, sent);
+	assert_int_equal(probe->port.counters.tx_drops, drops);
 }
 
 static void
 frames_without_room_use_up_their_numbers(void **state)
 {
 	struct sw *sw = sw_create_wire("w");
-	struct stages stages = {
-		.gen = port_create(sw, "gen:rate=100kpps,count=3000"),
-		.probe = probe_create(sw, "probe"),
-	};
+	struct sw_port *gen = port_create(sw, "gen:rate=200kpps,count=3000");
+	struct probe *probe = probe_create(sw, "probe");
 	uint64_t drops;
 
 	(void)state;
-	assert_true(run_until(stages_over, &stages, 10));
-	drops = stat_of(stages.gen, "gen_host_drops");
-	assert_int_equal(stat_of(stages.gen, "gen_sent") + drops, 3000);
-	assert_in_range(drops, 500, 1900);
-	gen_check_frames(check, stages.probe->got, stages.probe->count, 0);
+	asked = 0;
+	probe->room_fn = room_in_stages;
+	assert_true(run_until(finished, gen, 10));
+	drops = stat_of(gen, "gen_host_drops");
+	assert_int_equal(stat_of(gen, "gen_sent") + drops, 3000);
+	assert_in_range(drops, 500, 500 + 2 * FRAME_BATCH_MAX);
+	gen_check_frames(check, probe->got, probe->count, 0);
 	assert_int_equal(counters()->received, 3000 - drops);
 	assert_int_equal(counters()->lost, drops);
 }
