@@ -195,35 +195,39 @@ flow_find(struct gen_check *check, const struct gen_tag *tag)
 	return &flows[tag->flow];
 }
 
-static uint64_t *
-seen_word(struct flow_state *flow, uint32_t sequence, uint64_t *bit)
+static bool
+seen_test(const struct flow_state *flow, uint32_t sequence)
 {
-	*bit = 1ull << (sequence % 64);
-	return &flow->seen[sequence % WINDOW / 64];
+	return (flow->seen[sequence % WINDOW / 64] >> (sequence % 64) & 1) != 0;
+}
+
+static void
+seen_set(struct flow_state *flow, uint32_t sequence)
+{
+	flow->seen[sequence % WINDOW / 64] |= 1ull << (sequence % 64);
+}
+
+static void
+seen_clear(struct flow_state *flow, uint32_t sequence)
+{
+	flow->seen[sequence % WINDOW / 64] &= ~(1ull << (sequence % 64));
 }
 
 static void
 flow_advance(struct gen_check_counters *counters, struct flow_state *flow, uint32_t sequence)
 {
 	uint32_t gap = sequence - flow->next;
-	uint64_t bit;
 
 	counters->lost += gap;
-	for (uint32_t i = 0; i < HV_MIN(gap, WINDOW); i++) {
-		uint64_t *word = seen_word(flow, sequence - 1 - i, &bit);
-
-		*word &= ~bit;
-	}
-	*seen_word(flow, sequence, &bit) |= bit;
+	for (uint32_t i = 0; i < HV_MIN(gap, WINDOW); i++)
+		seen_clear(flow, sequence - 1 - i);
+	seen_set(flow, sequence);
 	flow->next = sequence + 1;
 }
 
 static void
 flow_late(struct gen_check_counters *counters, struct flow_state *flow, uint32_t sequence)
 {
-	uint64_t bit;
-	uint64_t *word = seen_word(flow, sequence, &bit);
-
 	if (flow->next - sequence > WINDOW) {
 		if (sequence != 0) {
 			counters->late++;
@@ -232,10 +236,10 @@ flow_late(struct gen_check_counters *counters, struct flow_state *flow, uint32_t
 		counters->restarted++;
 		flow->next = 0;
 		flow_advance(counters, flow, 0);
-	} else if (*word & bit) {
+	} else if (seen_test(flow, sequence)) {
 		counters->duplicate++;
 	} else {
-		*word |= bit;
+		seen_set(flow, sequence);
 		counters->reordered++;
 		counters->lost -= counters->lost > 0 ? 1 : 0;
 	}
