@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +21,27 @@
 
 /* ---- finding things ---- */
 
+/* False if it did not fit. */
+__attribute__((format(printf, 3, 4)))
+static bool
+text_set(char *text, size_t bytes, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, bytes, format, args);
+	va_end(args);
+	return n >= 0 && (size_t)n < bytes;
+}
+
 static bool
 library_beside(const char *program, const char *subfolder, char *path, unsigned int bytes)
 {
 	const char *slash = strrchr(program, '/');
-	int n;
 
-	if (slash == NULL)
-		return false;
-	n = snprintf(path, bytes, "%.*s/%s%s", (int)(slash - program), program, subfolder,
-		LIBRARY_NAME);
-	return n > 0 && (unsigned int)n < bytes && access(path, R_OK) == 0;
+	return slash != NULL && text_set(path, bytes, "%.*s/%s%s", (int)(slash - program),
+		program, subfolder, LIBRARY_NAME) && access(path, R_OK) == 0;
 }
 
 int
@@ -41,10 +52,9 @@ launch_find_library(char *path, unsigned int path_bytes, char *error, unsigned i
 	ssize_t n;
 
 	if (given != NULL && *given != '\0') {
-		snprintf(path, path_bytes, "%s", given);
-		if (access(path, R_OK) == 0)
+		if (text_set(path, path_bytes, "%s", given) && access(path, R_OK) == 0)
 			return 0;
-		snprintf(error, bytes, "HVSIM_GUEST_LIB=%s: %s", given, strerror(errno));
+		text_set(error, bytes, "HVSIM_GUEST_LIB=%s: %s", given, strerror(errno));
 		return -ENOENT;
 	}
 	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -52,10 +62,10 @@ launch_find_library(char *path, unsigned int path_bytes, char *error, unsigned i
 	if (library_beside(program, "guest/", path, path_bytes) ||
 	    library_beside(program, "", path, path_bytes))
 		return 0;
-	snprintf(path, path_bytes, "%s/%s", HVSIM_LIBDIR, LIBRARY_NAME);
-	if (access(path, R_OK) == 0)
+	if (text_set(path, path_bytes, "%s/%s", HVSIM_LIBDIR, LIBRARY_NAME) &&
+	    access(path, R_OK) == 0)
 		return 0;
-	snprintf(error, bytes, "%s is neither beside the program nor in %s; say where by "
+	text_set(error, bytes, "%s is neither beside the program nor in %s; say where by "
 		"HVSIM_GUEST_LIB", LIBRARY_NAME, HVSIM_LIBDIR);
 	return -ENOENT;
 }
@@ -66,15 +76,13 @@ program_find(const char *name, char *path, size_t bytes)
 {
 	const char *p = getenv("PATH");
 
-	if (strchr(name, '/') != NULL) {
-		snprintf(path, bytes, "%s", name);
-		return true;
-	}
+	if (strchr(name, '/') != NULL)
+		return text_set(path, bytes, "%s", name);
 	for (; p != NULL && *p != '\0'; p += *p == ':') {
 		size_t length = strcspn(p, ":");
 
-		snprintf(path, bytes, "%.*s/%s", (int)length, p, name);
-		if (access(path, X_OK) == 0)
+		if (text_set(path, bytes, "%.*s/%s", (int)length, p, name) &&
+		    access(path, X_OK) == 0)
 			return true;
 		p += length;
 	}
