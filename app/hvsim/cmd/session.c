@@ -3,6 +3,7 @@
 /* See session.h. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <numa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,11 +128,40 @@ start_trace(struct session *session)
 	return 0;
 }
 
+/* The kernel shows page frame numbers as 0 to those who may not know them. */
+static bool
+frames_readable(void)
+{
+	uint64_t entry = 0, page = (uint64_t)sysconf(_SC_PAGESIZE);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &entry, sizeof(entry),
+			(off_t)((uintptr_t)&entry / page * sizeof(entry))) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	return (entry & ((1ull << 55) - 1)) != 0;
+}
+
+static bool
+wants_physical(const struct config *config)
+{
+	const struct config_guest *guest = config->guests;
+
+	while (guest != NULL && guest->iova != IOVA_PA)
+		guest = guest->next;
+	return guest != NULL;
+}
+
 static int
 start_machine(struct session *session)
 {
 	char error[1024];
 
+	if (wants_physical(&session->options->config) && !frames_readable())
+		return command_failed(session->command, "--iova pa: only root may see physical "
+			"addresses (CAP_SYS_ADMIN, /proc/PID/pagemap)");
 	if (machine_start(&session->options->config, session->folder.path, error,
 			sizeof(error)) < 0)
 		return command_failed(session->command, "%s", error);

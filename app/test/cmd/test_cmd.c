@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* The hvsim program as its users see it: exit statuses, sentences, what is
- * left behind. $HVSIM is the program, $HVSIM_GUEST_LIB its guest library. */
+ * left behind. $HVSIM is the program, $HVSIM_GUEST_LIB its guest library, and
+ * $HVSIM_WRONG_GUEST a guest that breaks rules. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -189,6 +190,35 @@ run_ends_with_what_its_command_ends_with(void **state)
 	assert_int_equal(shell("echo through | $HVSIM run -- cat"), 0);
 	expect_output("through\n");
 	expect_nothing_left();
+}
+
+static void
+strict_makes_a_violation_the_exit_status_of_a_command_that_succeeds(void **state)
+{
+	static const char guest[] = "--nic queues=4,port=echo --nic queues=4,port=echo -- "
+		"$HVSIM_WRONG_GUEST -k 'a frame of 300 memory segments is reported'";
+
+	(void)state;
+	assert_int_equal(shell("$HVSIM run %s", guest), 0);
+	expect_in_output("SEGMENTS");
+	assert_int_equal(shell("$HVSIM run --strict %s", guest), 3);
+	expect_in_output("hvsim: notice: 1 violation of the host's rules\n");
+	assert_int_equal(shell("$HVSIM run --strict -- false"), 1);
+	assert_int_equal(shell("$HVSIM run --strict -- true"), 0);
+	expect_nothing_left();
+}
+
+static void
+physical_addresses_are_refused_to_ordinary_users(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		assert_int_equal(shell("$HVSIM run --iova pa -- true"), 1);
+	else
+		assert_int_equal(shell("chmod 777 %s; setpriv --reuid 65534 --regid 65534 "
+			"--clear-groups $HVSIM run --iova pa -- true", folder), 1);
+	expect_output("hvsim: run: --iova pa: only root may see physical addresses "
+		"(CAP_SYS_ADMIN, /proc/PID/pagemap)\n");
 }
 
 static void
@@ -428,6 +458,8 @@ main(void)
 		CASE(a_wrong_command_line_is_status_2_and_one_line),
 		CASE(an_unknown_profile_is_named_with_those_there_are),
 		CASE(run_ends_with_what_its_command_ends_with),
+		CASE(strict_makes_a_violation_the_exit_status_of_a_command_that_succeeds),
+		CASE(physical_addresses_are_refused_to_ordinary_users),
 		CASE(the_command_sees_its_nic_and_nobody_else_does),
 		CASE(what_is_preloaded_already_stays_and_comes_first),
 		CASE(a_signal_to_hvsim_reaches_the_command),
