@@ -103,11 +103,12 @@ channel_disuse(struct hv_channel *channel)
 static void
 channel_close(struct hv_channel *channel)
 {
-	bool was_open = channel->state == KERN_CHANNEL_OPEN;
-
-	engine_timer_cancel(&channel->ring_timer);
-	if (was_open)
-		vsp_channel_closed(channel->vsp);
+	if (channel->state != KERN_CHANNEL_OPEN)
+		return;
+	/* The primary's `ring` appears whether it is open or not. */
+	if (channel->index > 0)
+		engine_timer_cancel(&channel->ring_timer);
+	vsp_channel_closed(channel->vsp);
 	if (channel->state == KERN_CHANNEL_OPEN)
 		channel_disuse(channel);
 }
@@ -359,7 +360,13 @@ device_channels_close(struct kern_device *device)
 	/* The host may rescind what we close, but folders stay until later: the
 	 * list does not change under us. */
 	for (; channel != NULL; channel = channel->next) {
-		if (channel->index > 0)
+		if (channel->index == 0)
+			continue;
+		/* The host never heard of one that was not opened, and its offer
+		 * ends with the primary. */
+		if (channel->state == KERN_CHANNEL_OFFERED)
+			channel_rescind(channel);
+		else
 			channel_close(channel);
 	}
 	channel_close(device->primary);

@@ -158,6 +158,39 @@ a_subchannel_offered_while_the_device_is_closed_stays_closed(void **state)
 }
 
 static void
+a_subchannel_that_was_never_opened_goes_with_the_primary(void **state)
+{
+	(void)state;
+	fixture_start(&f, "");
+	fixture_offer(&f, true);
+	assert_int_equal(kern_device_open(f.device), 0);
+	assert_int_equal(kern_transport.offer_subchannel((struct hv_device *)(void *)f.device, 1,
+		&f.channel[1]), 0);
+	kern_device_release(f.device);
+	clock_advance(100 * MS);
+	assert_int_equal(f.channel[1].opened, 0);
+	assert_int_equal(f.channel[1].closed, 0);
+	assert_null(f.device->primary->next);
+	fixture_stop(&f);
+}
+
+static void
+an_early_close_takes_no_ring_file_and_no_rescind_away(void **state)
+{
+	(void)state;
+	fixture_start(&f, "");
+	fixture_offer(&f, true);
+	assert_int_equal(kern_device_open(f.device), 0);
+	fixture_subchannel(&f, 1);
+	kern_transport.rescind_subchannel(f.channel[1].handle);
+	kern_device_release(f.device);
+	clock_advance(100 * MS);
+	assert_true(f.device->primary->ring_visible);
+	assert_null(f.device->primary->next);
+	fixture_stop(&f);
+}
+
+static void
 subchannel_folders_linger_until_the_host_rescinds_them(void **state)
 {
 	char path[256];
@@ -478,6 +511,8 @@ main(void)
 		cmocka_unit_test(reopening_gives_the_same_memory_with_fresh_indices),
 		cmocka_unit_test(subchannels_are_opened_by_the_kernel_and_closed_before_the_primary),
 		cmocka_unit_test(a_subchannel_offered_while_the_device_is_closed_stays_closed),
+		cmocka_unit_test(a_subchannel_that_was_never_opened_goes_with_the_primary),
+		cmocka_unit_test(an_early_close_takes_no_ring_file_and_no_rescind_away),
 		cmocka_unit_test(subchannel_folders_linger_until_the_host_rescinds_them),
 		cmocka_unit_test(a_host_may_rescind_subchannels_while_they_are_closed),
 		cmocka_unit_test(the_ring_file_is_early_or_late_as_the_kernel_has_it),
