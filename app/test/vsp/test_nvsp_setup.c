@@ -78,13 +78,26 @@ init_complete_carries_the_old_version_field(void **state)
 static void
 host_messages_are_padded_by_version_and_host(void **state)
 {
+	static const struct {
+		const char *profile;
+		uint32_t version, bytes;
+	} rows[] = {
+		{ "ws2008", NVSP_VERSION_1, 32 }, { "ws2008r2", NVSP_VERSION_2, 32 },
+		{ "ws2012", NVSP_VERSION_4, 32 }, { "ws2012r2", NVSP_VERSION_4, 32 },
+		{ "ws2012r2", NVSP_VERSION_5, 40 }, { "ws2016", NVSP_VERSION_6, 40 },
+		{ "ws2019", NVSP_VERSION_6, 32 }, { "ws2019", NVSP_VERSION_61, 40 },
+		{ "openvmm", NVSP_VERSION_1, 32 }, { "openvmm", NVSP_VERSION_6, 32 },
+		{ "openvmm", NVSP_VERSION_61, 40 },
+	};
+
 	(void)state;
-	reach("ws2012", AT_CONFIGURED);
-	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 32);
-	reach("ws2016", AT_CONFIGURED);         /* NVSP 6 already in long messages */
-	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 40);
-	reach("ws2019", AT_CONFIGURED);
-	assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, 40);
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		reach(rows[i].profile, AT_START);
+		guest_init(rows[i].version);
+		if (rows[i].version > NVSP_VERSION_1)
+			guest_ndis_config(1514, 0);
+		assert_int_equal(guest_recv_buffer(RECV_GPADL)->bytes, rows[i].bytes);
+	}
 }
 
 static void
