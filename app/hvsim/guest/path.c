@@ -226,7 +226,8 @@ static const char *
 path_classify(struct guest_path *p, const struct walk *walk, const char *path)
 {
 	size_t length = strlen(path);
-	bool slash = length > 0 && path[length - 1] == '/';
+	bool slash = path[length - 1] == '/' ||
+		(length > 1 && path[length - 1] == '.' && path[length - 2] == '/');
 
 	if (walk->length == 0)
 		strcpy(p->virt, "/");

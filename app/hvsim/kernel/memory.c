@@ -331,6 +331,14 @@ page_va(struct guest_memory *memory, uint64_t va, uint32_t bytes, bool *in_place
 /* ---- physical page numbers ---- */
 
 static void
+log_no_pa(const struct guest_memory *memory)
+{
+	log_error("guest %s: physical addresses need root (CAP_SYS_ADMIN for "
+		"/proc/<pid>/pagemap): run hvsim as root or the guest with --iova-mode=va",
+		memory->vm->name);
+}
+
+static void
 pa_scan(struct guest_memory *memory)
 {
 	int ret = 0;
@@ -344,9 +352,7 @@ pa_scan(struct guest_memory *memory)
 	if (ret == 0 || memory->pa_logged)
 		return;
 	memory->pa_logged = true;
-	log_error("guest %s: physical addresses need root (CAP_SYS_ADMIN for "
-		"/proc/<pid>/pagemap): %s; run hvsim as root or the guest with --iova-mode=va",
-		memory->vm->name, strerror(-ret));
+	log_no_pa(memory);
 }
 
 static const uint8_t *
@@ -400,6 +406,12 @@ guest_memory_create(struct kern_vm *vm)
 		return NULL;
 	memory->vm = vm;
 	memory->pa = vm->iova == IOVA_PA;
+	if (memory->pa && !pa_index_allowed()) {
+		log_no_pa(memory);
+		free(memory);
+		errno = EPERM;
+		return NULL;
+	}
 	mem_fault_install();
 	memory->poller.poll = memory_poll;
 	memory->poller.prepare_sleep = memory_may_sleep;

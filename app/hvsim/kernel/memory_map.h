@@ -75,6 +75,8 @@ struct pa_index {
 /* Adds the present pages of the process's maps. Returns 0, or -errno if the
  * kernel hides page numbers. */
 int pa_index_scan(struct pa_index *index, struct mem_process *p);
+/* Does the kernel show this process page numbers? */
+bool pa_index_allowed(void);
 void pa_index_sort(struct pa_index *index);
 const uint8_t *pa_index_find(const struct pa_index *index, uint64_t pfn);
 void pa_index_free(struct pa_index *index);

@@ -122,6 +122,22 @@ pa_index_scan(struct pa_index *index, struct mem_process *p)
 	return ret;
 }
 
+bool
+pa_index_allowed(void)
+{
+	volatile uint64_t touched = 1;
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)&touched / HV_PAGE_BYTES *
+			sizeof(entry))) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	return (entry & PAGEMAP_PFN_MASK) != 0;
+}
+
 static int
 range_compare(const void *a, const void *b)
 {

@@ -143,6 +143,8 @@ the_tree_is_found_by_every_way_of_looking(void)
 	CHECK(scandir("/sys/bus/vmbus/devices", &list, NULL, alphasort) == 3);
 	CHECK(stat(device_dir, &st) == 0 && S_ISDIR(st.st_mode));
 	CHECK(lstat(device_dir, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(lstat(attr(""), &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(lstat(attr("."), &st) == 0 && S_ISDIR(st.st_mode));
 	CHECK(fstatat(AT_FDCWD, device_dir, &st, 0) == 0 && S_ISDIR(st.st_mode));
 	CHECK(statx(AT_FDCWD, device_dir, 0, STATX_ALL, &stx) == 0 && S_ISDIR(stx.stx_mode));
 	CHECK(statfs(device_dir, &fs) == 0 && fs.f_type == SYSFS_MAGIC);

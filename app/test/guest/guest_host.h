@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define HOST_FD 3
+#define HOST_GUID "f5cbd6a7-1e2f-4f0a-9c3d-00155d000001"
 
 enum host_op {
 	HOST_STATE = 1,         /* -> open files, opens, closes of the primary */
@@ -33,5 +34,18 @@ struct host_request {
 struct host_reply {
 	int64_t a, b, c;
 };
+
+/* ---- for the test that plays the host: guest_host.c ---- */
+
+/* A guest with a kernel profile ("" the default) and one NIC, in a new folder;
+ * `deeper` ("" or "/name") is made below it. */
+void host_start(const char *profile, const char *deeper);
+/* Fails the test if anything is left of it on disk. */
+void host_stop(void);
+/* Serves a forked child until it exits: once per host_start(). Returns its exit
+ * status, 128 + signal, or 124 if it took too long. */
+int host_serve(void (*child)(void *arg), void *arg);
+const char *host_dir(void);
+uint32_t host_uio(void);
 
 #endif /* TEST_GUEST_HOST_H */

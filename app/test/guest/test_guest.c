@@ -2,8 +2,8 @@
 
 /*
  * libhvsim-guest.so for real: the kernel part runs in this process, a guest
- * program (guest_client.c, or bash, python3, dpdk-testpmd) runs preloaded as a
- * child. Each case of the client is a test of the same name here.
+ * program (guest_client.c, or bash, python3) runs preloaded as a child. Each
+ * case of the client is a test of the same name here.
  */
 
 #include <setjmp.h>
@@ -13,280 +13,44 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/engine.h"
-#include "core/units.h"
 #include "core/util.h"
 #include "guest_host.h"
-#include "kernel/kernel.h"
 
-#define GUID "f5cbd6a7-1e2f-4f0a-9c3d-00155d000001"
-#define TIME_LIMIT_NS 60000000000ull
-#define STATUS_TIME_LIMIT 124
+#define GUID HOST_GUID
 
-/* ---- the VSP: counts ---- */
-
-struct vsp_nic {
-	int unused;
+struct program {
+	char *const *argv;
+	int out;                /* its standard output; -1: the test's */
 };
 
-struct vsp_channel {
-	struct hv_channel *handle;
-	struct hv_rings rings;
-	unsigned int opened, closed, signalled;
-};
-
-static struct {
-	char parent[PATH_MAX];
-	struct kern_vm *vm;
-	struct vsp_nic nic;
-	struct vsp_channel channel[HV_CHANNELS_MAX];
-	struct kern_device *device;
-	int sock;                       /* of the client's requests */
-	bool gone;
-	struct engine_timer limit;
-	int pidfd;
-} host;
-
-int
-vsp_channel_opened(struct vsp_channel *channel, struct hv_channel *handle,
-	const struct hv_rings *rings)
-{
-	channel->handle = handle;
-	channel->rings = *rings;
-	channel->opened++;
-	return 0;
-}
-
-void
-vsp_channel_closed(struct vsp_channel *channel)
-{
-	channel->closed++;
-}
-
-void
-vsp_channel_signalled(struct vsp_channel *channel)
-{
-	channel->signalled++;
-}
-
-void
-vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
-{
-	(void)guest;
-	(void)nic;
-	fail_msg("foreign bit: %s", what);
-}
-
-/* ---- the host ---- */
-
 static void
-host_offer(void)
+program_exec(void *arg)
 {
-	struct hv_offer offer = { .monitor = true, .latency_100ns = 1000 };
+	const struct program *program = arg;
 
-	assert_int_equal(units_parse_guid(GUID, offer.instance), 0);
-	host.device = (struct kern_device *)(void *)kern_transport.offer(kern_vm_guest(host.vm),
-		&offer, &host.nic, &host.channel[0]);
-	assert_non_null(host.device);
-	assert_int_not_equal(host.device->uio, UINT32_MAX);
-}
-
-static void
-host_start(const char *profile, const char *deeper)
-{
-	struct config_guest config = { .name = "guest0" };
-	char error[256] = "";
-
-	memset(&host, 0, sizeof(host));
-	host.sock = -1;
-	snprintf(host.parent, sizeof(host.parent), "/tmp/hvsim-test-guest-XXXXXX");
-	assert_non_null(mkdtemp(host.parent));
-	strcat(host.parent, deeper);
-	if (deeper[0] != '\0')
-		assert_int_equal(mkdir(host.parent, 0700), 0);
-	snprintf(config.kernel_profile, sizeof(config.kernel_profile), "%s", profile);
-	assert_int_equal(engine_init(ENGINE_POLL_ADAPTIVE, NULL), 0);
-	host.vm = kern_vm_create(&config, host.parent, error, sizeof(error));
-	if (!host.vm)
-		fail_msg("%s", error);
-	host_offer();
-}
-
-static void
-host_stop(void)
-{
-	char *slash;
-
-	if (!host.gone)
-		kern_vm_destroy(host.vm);
-	engine_fini();
-	assert_int_equal(rmdir(host.parent), 0);
-	slash = strrchr(host.parent, '/');
-	*slash = '\0';
-	if (strcmp(host.parent, "/tmp") != 0)
-		assert_int_equal(rmdir(host.parent), 0);
-}
-
-static struct hv_device *
-handle_of(struct kern_device *device)
-{
-	return (struct hv_device *)(void *)device;
-}
-
-static void
-host_page(uint64_t address, struct host_reply *reply)
-{
-	bool in_place;
-	const uint8_t *page = kern_transport.page(handle_of(host.device), address >> 12,
-		address & 4095, 1, &in_place);
-
-	reply->a = page != NULL;
-	reply->b = in_place;
-	reply->c = page ? *page : -1;
-}
-
-static void
-host_answer(const struct host_request *req, struct host_reply *reply)
-{
-	struct vsp_channel *channel = &host.channel[req->arg % HV_CHANNELS_MAX];
-
-	switch (req->op) {
-	case HOST_STATE:
-		reply->a = host.device->open_files;
-		reply->b = host.channel[0].opened;
-		reply->c = host.channel[0].closed;
-		break;
-	case HOST_INTERRUPT:
-		kern_transport.interrupt(channel->handle);
-		break;
-	case HOST_RESCIND:
-		kern_transport.rescind(handle_of(host.device));
-		break;
-	case HOST_SUBCHANNEL:
-		kern_transport.offer_subchannel(handle_of(host.device), (uint16_t)req->arg, channel);
-		break;
-	case HOST_MASK:
-		reply->a = *(uint32_t *)(void *)(channel->rings.to_guest_page + 8);
-		break;
-	case HOST_PAGE:
-		host_page(req->arg, reply);
-		break;
-	case HOST_VANISH:
-		kern_vm_destroy(host.vm);
-		host.gone = true;
-		break;
-	case HOST_CHANNEL:
-		reply->a = channel->opened;
-		reply->b = channel->opened ? kern_transport.relid(channel->handle) : 0;
-		break;
-	case HOST_TEXT:
-		channel->rings.to_host_data[0] = 't';
-		channel->rings.to_guest_data[0] = 'r';
-		break;
-	case HOST_SIGNALS:
-		reply->a = channel->signalled;
-		break;
-	case HOST_PA:
-		guest_memory_set_pa(host.vm->memory, req->arg);
-		break;
-	}
-}
-
-static void
-host_request_ready(void *arg, uint32_t events)
-{
-	struct host_request req;
-	struct host_reply reply = { 0 };
-
-	(void)arg;
-	(void)events;
-	if (recv(host.sock, &req, sizeof(req), MSG_DONTWAIT) != sizeof(req)) {
-		engine_fd_remove(host.sock);
-		return;
-	}
-	host_answer(&req, &reply);
-	send(host.sock, &reply, sizeof(reply), MSG_NOSIGNAL);
-}
-
-/* ---- the guest program ---- */
-
-static void
-on_exit_ready(void *arg, uint32_t events)
-{
-	(void)arg;
-	(void)events;
-	engine_stop(0);
-}
-
-static void
-on_limit(void *arg)
-{
-	(void)arg;
-	engine_stop(STATUS_TIME_LIMIT);
-}
-
-static void
-guest_exec(char *const argv[], const char *preload, int sock, int out)
-{
-	char dir[PATH_MAX + 16];
-
-	snprintf(dir, sizeof(dir), "%s", kern_vm_dir(host.vm));
-	setenv("HVSIM_DIR", dir, 1);
-	setenv("LD_PRELOAD", preload, 1);
+	setenv("HVSIM_DIR", host_dir(), 1);
+	setenv("LD_PRELOAD", getenv("HVSIM_GUEST_PRELOAD"), 1);
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
-	dup2(sock, HOST_FD);
-	if (out >= 0)
-		dup2(out, STDOUT_FILENO);
-	execvp(argv[0], argv);
+	if (program->out >= 0)
+		dup2(program->out, STDOUT_FILENO);
+	execvp(program->argv[0], program->argv);
 	_exit(127);
 }
 
-/* Runs the program as the guest while the host serves it. Returns its exit
- * status; 128 + signal. */
 static int
 guest_run(char *const argv[], int out)
 {
-	const char *preload = getenv("HVSIM_GUEST_PRELOAD");
-	int pair[2], wstatus, status;
-	pid_t pid;
+	struct program program = { argv, out };
 
-	assert_non_null(preload);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	pid = fork();
-	if (pid == 0)
-		guest_exec(argv, preload, pair[1], out);
-	close(pair[1]);
-	host.sock = pair[0];
-	host.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	assert_true(host.pidfd >= 0);
-	assert_int_equal(engine_fd_add(host.sock, EPOLLIN, host_request_ready, NULL), 0);
-	assert_int_equal(engine_fd_add(host.pidfd, EPOLLIN, on_exit_ready, NULL), 0);
-	engine_timer_arm(&host.limit, engine_clock_ns() + TIME_LIMIT_NS, on_limit, NULL);
-	status = engine_run();
-	if (status != 0)
-		kill(pid, SIGKILL);
-	waitpid(pid, &wstatus, 0);
-	engine_timer_cancel(&host.limit);
-	engine_fd_remove(host.sock);
-	engine_fd_remove(host.pidfd);
-	close(host.sock);
-	close(host.pidfd);
-	if (status != 0)
-		return status;
-	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+	assert_non_null(getenv("HVSIM_GUEST_PRELOAD"));
+	return host_serve(program_exec, &program);
 }
 
 static unsigned int
