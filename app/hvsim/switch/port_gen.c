@@ -26,7 +26,7 @@
 #define WAIT_NS 1000000u
 
 enum gen_state {
-	GEN_WAITING,            /* for the other end's first room */
+	GEN_WAITING,            /* for the other end to be ready */
 	GEN_SENDING,
 	GEN_FINISHED,
 };
@@ -319,10 +319,17 @@ gen_over(const struct gen *gen, unsigned int due, uint64_t now_ns)
 	return now_ns >= gen_end_ns(gen) && (due == 0 || gen->rate_pps == 0);
 }
 
+/* At full rate nothing is sent to nobody: that would cost a core. */
+static unsigned int
+gen_room(struct gen *gen)
+{
+	return gen->rate_pps == 0 && !sw_ready(&gen->port) ? 0 : sw_room(&gen->port);
+}
+
 static bool
 gen_started(struct gen *gen, unsigned int room, uint64_t now_ns)
 {
-	if (gen->state == GEN_WAITING && room > 0) {
+	if (gen->state == GEN_WAITING && room > 0 && sw_ready(&gen->port)) {
 		gen->state = GEN_SENDING;
 		gen->start_ns = now_ns;
 		if (gen->rate_pps > 0)
@@ -356,7 +363,7 @@ gen_poll(void *arg)
 		return 0;
 	if (gen->state == GEN_SENDING && gen->rate_pps > 0 && now_ns < gen_next_ns(gen))
 		return 0;
-	room = sw_room(&gen->port);
+	room = gen_room(gen);
 	if (!gen_started(gen, room, now_ns))
 		return 0;
 	due = gen_due(gen, room, now_ns);
@@ -504,8 +511,8 @@ const struct port_kind port_kind_gen = {
 	.help =
 	"gen[:size=SIZES,rate=RATE,flows=N,...]\n"
 	"  Sends numbered frames with checksums and verifies those that come back.\n"
-	"  Sizes are without the FCS. It starts when the other end of its wire takes\n"
-	"  frames and keeps its schedule from then on; frames for which there is no\n"
+	"  Sizes are without the FCS. It starts when the other end of its wire is\n"
+	"  ready and keeps its schedule from then on; frames for which there is no\n"
 	"  room are counted as gen_host_drops, and are missing at the receiver.\n"
 	"    size=SIZES     64, 64-1500 (at random), [64,512,1514] (in turn), or imix\n"
 	"                   (64, 594 and 1518 bytes, 7:4:1); 60 to 9238, default 64\n"

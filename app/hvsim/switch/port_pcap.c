@@ -3,7 +3,7 @@
 /*
  * Capture files as a port: replays one (whatever libpcap reads), records into
  * another (pcapng), or both. A replay starts when the other end of its wire
- * takes frames, so that nothing is lost to a guest that still boots.
+ * is ready, so that nothing is lost to a guest that still boots.
  */
 
 #include <errno.h>
@@ -33,7 +33,7 @@ enum replay_rate {
 
 enum replay_state {
 	REPLAY_NONE,            /* nothing to replay */
-	REPLAY_WAITING,         /* for the other end's first room */
+	REPLAY_WAITING,         /* for the other end to be ready */
 	REPLAY_SENDING,
 	REPLAY_FINISHED,
 };
@@ -262,6 +262,14 @@ replay_start(struct replay *replay, uint64_t now_ns)
 		pace_start(&replay->pace, replay->rate_pps, now_ns);
 }
 
+/* At full rate nothing is sent to nobody: it would all be lost. */
+static unsigned int
+replay_room(struct pcap_port *pcap)
+{
+	return pcap->replay.rate == REPLAY_MAX && !sw_ready(&pcap->port) ? 0 :
+		sw_room(&pcap->port);
+}
+
 static unsigned int
 pcap_poll(void *arg)
 {
@@ -273,8 +281,8 @@ pcap_poll(void *arg)
 
 	if (replay->state == REPLAY_NONE || replay->state == REPLAY_FINISHED)
 		return 0;
-	room = sw_room(&pcap->port);
-	if (replay->state == REPLAY_WAITING && room == 0)
+	room = replay_room(pcap);
+	if (replay->state == REPLAY_WAITING && (room == 0 || !sw_ready(&pcap->port)))
 		return 0;
 	if (replay->state == REPLAY_WAITING)
 		replay_start(replay, now_ns);
@@ -449,7 +457,7 @@ const struct port_kind port_kind_pcap = {
 	"pcap:[replay=FILE,rate=RATE,loop=N],[record=FILE]\n"
 	"  Replays a capture file (pcap or pcapng, Ethernet), records what it gets into\n"
 	"  another (pcapng, nanoseconds), or both. A replay starts when the other end\n"
-	"  of its wire takes frames.\n"
+	"  of its wire is ready.\n"
 	"    replay=FILE  the file to replay\n"
 	"    rate=RATE    recorded (default), max = as much as there is room, or 1Mpps\n"
 	"    loop=N       how often (default 1; 0: for ever)\n"

@@ -267,20 +267,41 @@ sw_input(struct sw_port *from, const struct frame *frames, unsigned int n)
 	depth--;
 }
 
+/* The other end of the wire, if there is one and both links are up. */
+static struct sw_port *
+live_peer(const struct sw_port *from)
+{
+	struct sw_port *peer = from->link_up ? from->sw->end[from->id ^ 1] : NULL;
+
+	return peer != NULL && peer->link_up ? peer : NULL;
+}
+
 unsigned int
 sw_room(struct sw_port *from)
 {
-	const struct sw *sw = from->sw;
 	struct sw_port *peer;
 
-	if (sw == NULL || !from->link_up)
+	if (from->sw == NULL || !from->link_up)
 		return 0;
-	if (!sw->wire)
+	if (!from->sw->wire)
 		return UINT_MAX;
-	peer = sw->end[from->id ^ 1];
-	if (peer == NULL || !peer->link_up)
+	peer = live_peer(from);
+	if (peer == NULL)
 		return 0;
 	return peer->ops->room != NULL ? peer->ops->room(peer) : UINT_MAX;
+}
+
+bool
+sw_ready(struct sw_port *from)
+{
+	struct sw_port *peer;
+
+	if (from->sw == NULL)
+		return false;
+	if (!from->sw->wire)
+		return true;
+	peer = live_peer(from);
+	return peer != NULL && (peer->ops->ready == NULL || peer->ops->ready(peer));
 }
 
 void

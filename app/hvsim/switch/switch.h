@@ -30,6 +30,10 @@ struct sw_port_ops {
 	/* How many frames output() could take now; NULL: any number. A source on
 	 * the other end of a wire may ask before it reads its own input. */
 	unsigned int (*room)(struct sw_port *port);
+	/* True once somebody is there who receives what output() is given (a guest
+	 * that has set its NIC up); NULL: always. What begins only once - a replay,
+	 * a generator's count - waits for it at the other end of a wire. */
+	bool (*ready)(struct sw_port *port);
 	/* Stops and frees everything of the port, which is detached already. */
 	void (*destroy)(struct sw_port *port);
 	void (*stats)(struct sw_port *port, struct stat_sink *sink);    /* may be NULL */
@@ -97,6 +101,8 @@ void sw_input(struct sw_port *from, const struct frame *frames, unsigned int n);
 /* How many frames the other end of a wire could take, 0 if there is none or a
  * link is down; UINT_MAX on a learning switch. */
 unsigned int sw_room(struct sw_port *from);
+/* True if the other end of a wire is ready, or on a learning switch. */
+bool sw_ready(struct sw_port *from);
 
 /* Fills in a partial checksum; the frame must be FRAME_WRITABLE. */
 void frame_complete(struct frame *frame);

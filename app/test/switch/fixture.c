@@ -34,6 +34,14 @@ probe_room(struct sw_port *port)
 	return probe->room_fn != NULL ? probe->room_fn(probe) : probe->room;
 }
 
+static bool
+probe_ready(struct sw_port *port)
+{
+	const struct probe *probe = (const struct probe *)port;
+
+	return probe->ready_fn != NULL ? probe->ready_fn(port) : !probe->unready;
+}
+
 static void
 probe_destroy(struct sw_port *port)
 {
@@ -45,6 +53,7 @@ static const struct sw_port_ops probe_ops = {
 	.kind = "probe",
 	.output = probe_output,
 	.room = probe_room,
+	.ready = probe_ready,
 	.destroy = probe_destroy,
 };
 

@@ -26,6 +26,8 @@ struct probe {
 	struct sw_port port;
 	unsigned int room;              /* what room() answers, */
 	unsigned int (*room_fn)(struct probe *probe);   /* or this, if it is set */
+	bool unready;                   /* what ready() denies, */
+	bool (*ready_fn)(struct sw_port *port);         /* or this answers */
 	unsigned int calls;             /* of output() */
 	unsigned int count;
 	const uint8_t *original[PROBE_FRAMES_MAX];      /* where the data was */

@@ -381,20 +381,21 @@ replayed_after_opening(void *arg)
 
 	if (++opening->looks == 20) {
 		assert_int_equal(right->count, 0);
-		right->room = 7;
+		right->unready = false;
 	}
 	return replayed(opening->port);
 }
 
 static void
-at_full_rate_a_replay_waits_for_room_and_loses_nothing(void **state)
+at_full_rate_a_replay_waits_for_its_peer_and_loses_nothing(void **state)
 {
 	struct opening opening = { .looks = 0 };
 
 	(void)state;
 	write_file(PCAP_TSTAMP_PRECISION_MICRO, 64);
 	sw_port_remove(&left->port);
-	right->room = 0;
+	right->room = 7;
+	right->unready = true;
 	opening.port = port_create("pcap:replay=%s,rate=max,loop=3", path, "");
 	assert_true(run_until(replayed_after_opening, &opening, 10));
 	assert_int_equal(right->count, 192);
@@ -464,7 +465,7 @@ main(void)
 		CASE(a_recorded_file_can_be_replayed_in_turn),
 		CASE(the_recorded_rate_is_kept),
 		CASE(a_given_rate_is_kept),
-		CASE(at_full_rate_a_replay_waits_for_room_and_loses_nothing),
+		CASE(at_full_rate_a_replay_waits_for_its_peer_and_loses_nothing),
 		CASE(bad_files_are_named_in_one_sentence),
 		CASE(a_file_that_breaks_off_ends_the_replay),
 	};

@@ -28,6 +28,9 @@ setup(void **state)
 	shell("ip link add hvp0 type veth peer name hvp1 && ip link set hvp0 up && "
 		"ip link set hvp1 up && ip addr add 10.9.0.1/24 dev hvp1 && "
 		"ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:09 dev hvp1");
+	/* Until the carrier is noticed, the kernel drops what is sent. */
+	shell("for i in $(seq 500); do ip link show hvp0 | grep -q 'state UP' && exit 0; "
+		"sleep 0.01; done; exit 1");
 	interface_mac("hvp1", kernel_mac);
 	wire = sw_create_wire("wire");
 	port = sw_port_create(wire, "afpacket:if=hvp0", 1, error, sizeof(error));
