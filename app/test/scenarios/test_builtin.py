@@ -208,16 +208,20 @@ def test_the_builtin_driver_of_2211_does_not_see_a_nic_without_monitor(machine):
 
 
 @pytest.mark.full
-def test_a_loaded_host_costs_little_of_what_the_driver_costs(machine):
-    """64-byte frames there and back on one queue: hvsim's cycles against those
-    of the driver's process in the same run."""
-    done = machine.run(["--check", "fast", "--nic", "queues=1,port=echo"],
-                       ethdev(NO_HUGE, "--mode", "speed", "--bytes", "64", "--rounds", "1",
-                              "--frames", "3000000", "--seconds", "30", "--window", "256"),
-                       timeout=90)
-    result = done.ok().results()[0]
-    host = done.stats["host"]["busy_cycles"] / result["frames"]
-    driver = result["seconds"] * result["tsc_hz"] / result["frames"]
-    print(json.dumps({"host_cycles": host, "driver_cycles_with_polling": driver}))
-    assert result["frames"] == 3000000 or result["frames"] > 100000
-    assert host < driver
+def test_a_loaded_host_costs_at_most_0_35_of_what_the_driver_costs(machine):
+    """64-byte frames there and back on one queue: hvsim's busy cycles a frame
+    against those of the built-in driver in the same run; the median of five,
+    as other programs run here."""
+    shares = []
+    for _ in range(5):
+        done = machine.run(["--check", "fast", "--cpus", "1", "--nic", "queues=1,port=echo"],
+                           ethdev(NO_HUGE, "--mode", "speed", "--bytes", "64", "--rounds", "1",
+                                  "--frames", "2000000", "--seconds", "20", "--window", "256"),
+                           timeout=60)
+        result = done.ok().results()[0]
+        host = done.stats["host"]["busy_cycles"] / result["frames"]
+        driver = result["cycles"] / result["frames"]
+        shares.append(host / driver)
+        print(json.dumps({"host_cycles": round(host), "driver_cycles": round(driver),
+                          "frames": result["frames"], "seconds": result["seconds"]}))
+    assert sorted(shares)[2] <= 0.35, shares

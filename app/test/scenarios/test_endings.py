@@ -30,6 +30,17 @@ def holdings(pid):
     return fds, maps
 
 
+def settled(pid):
+    """The same, when what the last guest left has been seen and dropped."""
+    seen = [holdings(pid)]
+
+    def steady():
+        seen.append(holdings(pid))
+        return len(seen) > 5 and all(s == seen[-1] for s in seen[-5:])
+    wait_until(steady, 10, "hvsim comes to rest")
+    return seen[-1]
+
+
 def files_below(folder):
     return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*")
                   if not p.name.endswith((".log", ".json")))
@@ -50,18 +61,14 @@ def check_clean(server, before, machine, kills, command):
     done = server.exec(command)
     done.ok()
 
-    def same():
-        fds, maps = holdings(server.pid)
-        return fds == before[0] and maps <= before[1] + 8
-    wait_until(same, 10, f"after {kills} kills hvsim holds {holdings(server.pid)}, "
-                         f"at first {before}")
+    assert settled(server.pid) == before, f"after {kills} kills"
 
 
 def killed_guests(machine, kills):
     server = machine.serve(["--nic", "queues=4,port=echo", "--seed", "7"])
     short = [LOAD, "--messages", "2000", "--queues", "4"]
     server.exec(short).ok()         # what is made once is there now
-    before = holdings(server.pid)
+    before = settled(server.pid)
     files = files_below(machine.folder)
     step = max(kills // 10, 1)
     for i in range(0, kills, step):
@@ -88,7 +95,7 @@ def test_builtin_drivers_killed_at_random_points_leave_nothing(machine):
     eal = [*NO_HUGE, "--no-shconf"]
     short = ethdev(eal, "--queues", "4", "--rounds", "1")
     server.exec(short).ok()
-    before = holdings(server.pid)
+    before = settled(server.pid)
     rng = random.Random(SEED)
     for i in range(40):
         guest = server.start(ethdev(eal, "--queues", "4", "--forever"))
@@ -178,22 +185,23 @@ def test_a_stopped_guest_blocks_nobody(machine):
 
 @pytest.mark.full
 def test_four_saturated_nics_get_fair_shares(machine):
-    """Least and best share of one core differ by less than 20 %."""
+    """Least and best share of one core differ by less than 20 %. Each guest
+    asks for far more than its share: its messages are cheap to send and dear
+    to carry out (large sends that the host must cut)."""
     nics = []
     for i in range(4):
         nics += ["--nic", f"name=n{i},queues=1,port=sink"]
-    server = machine.serve(["--check", "fast", "--cpus", "0", *nics])
-    guests = [server.start([LOAD, "--forever", "--nic", str(i), "--bytes", "64", "--per", "8"])
-              for i in range(4)]
+    server = machine.serve(["--cpus", "0", *nics])
+    guests = [server.start([LOAD, "--forever", "--nic", str(i), "--lso"]) for i in range(4)]
     for g in guests:
         wait_until(lambda g=g: "ready" in g.log.read_text(), 10, "a guest is ready")
 
-    def frames():
-        return [server.counters(f"n{i}")["tx_frames"] for i in range(4)]
-    wait_until(lambda: min(frames()) > 1000, 20, "all NICs carry frames")
-    first = frames()
+    def messages():
+        return [server.counters(f"n{i}")["tx_messages"] for i in range(4)]
+    wait_until(lambda: min(messages()) > 1000, 30, "all NICs carry messages")
+    first = messages()
     time.sleep(8)
-    shares = [b - a for a, b in zip(first, frames())]
+    shares = [b - a for a, b in zip(first, messages())]
     print("shares:", shares)
     assert min(shares) > 0.8 * max(shares)
 

@@ -5,7 +5,9 @@
  * JSON object. Options: --messages N, --seconds S (whichever comes first),
  * --queues N, --nic I, --bytes MIN[-MAX], --per N packets a message,
  * --anonymous, --receive (send nothing), --forever (until killed), --pauses N
- * (N times: nothing for a while, then one frame whose return is timed).
+ * (N times: nothing for a while, then one frame whose return is timed), --lso
+ * (large sends that all show the host the same memory: cheap for the guest,
+ * dear for the host; nothing is expected back).
  */
 
 #include <errno.h>
@@ -27,7 +29,8 @@ struct load {
 	unsigned int queues, nic, per;
 	uint32_t bytes_min, bytes_max;
 	unsigned int pauses;
-	bool anonymous, receive;
+	bool anonymous, receive, lso;
+	struct tg_piece large[2];       /* headers and payload of --lso */
 
 	struct tg_device dev;
 	uint64_t sent, frames, bad;
@@ -71,6 +74,39 @@ make_templates(struct load *l)
 	return 0;
 }
 
+#define LARGE_BYTES 60000u
+#define LARGE_MSS 1460u
+
+static int
+make_large(struct load *l)
+{
+	struct tg_flow flow = { .number = 1 };
+	struct tg_tx_frame frame = { .bytes = LARGE_BYTES, .has_lso = true, .lso = RNDIS_LSO_V2 |
+		LARGE_MSS | tg_frame_l4_offset(&flow) << RNDIS_LSO_L4_OFFSET_SHIFT };
+	static struct tg_memory memory;
+	uint8_t *data;
+
+	if (tg_memory_create(&memory, TG_MEMORY_SHARED, 17 * HV_PAGE_BYTES) < 0)
+		return -ENOMEM;
+	data = memory.base + HV_PAGE_BYTES;
+	memcpy(flow.src_mac, l->dev.mac, 6);
+	memcpy(flow.dst_mac, "\x02\x00\x00\x00\x00\x01", 6);
+	tg_frame_build(data, LARGE_BYTES, &flow, 0);
+	tg_frame_prepare_offload(data, LARGE_BYTES, true);
+	l->large[0] = (struct tg_piece){ memory.base, tg_rndis_build(&frame, memory.base, 0) };
+	l->large[1] = (struct tg_piece){ data, LARGE_BYTES };
+	return 0;
+}
+
+static bool
+send_large(struct load *l)
+{
+	struct tg_raw raw = { .ranges = l->large, .range_count = 2, .detached = true };
+	uint64_t tid;
+
+	return tg_tx_raw(l->dev.channel[0], &raw, &tid) == 0;
+}
+
 static bool
 send_one(struct load *l, uint64_t number)
 {
@@ -79,6 +115,8 @@ send_one(struct load *l, uint64_t number)
 	unsigned int per = way == TG_TX_SECTION ? l->per : 1;
 	struct tg_tx_frame frames[PER_MAX];
 
+	if (l->lso)
+		return send_large(l);
 	for (unsigned int i = 0; i < per; i++) {
 		uint32_t bytes = l->bytes_min + (uint32_t)((number * 7 + i * 13) %
 			(l->bytes_max - l->bytes_min + 1));
@@ -171,7 +209,7 @@ parse(struct load *l, int argc, char **argv)
 		{ "bytes", required_argument, NULL, 'b' }, { "per", required_argument, NULL, 'p' },
 		{ "anonymous", no_argument, NULL, 'a' }, { "receive", no_argument, NULL, 'r' },
 		{ "forever", no_argument, NULL, 'f' }, { "pauses", required_argument, NULL, 'P' },
-		{ NULL, 0, NULL, 0 },
+		{ "lso", no_argument, NULL, 'L' }, { NULL, 0, NULL, 0 },
 	};
 	char *end;
 	int c;
@@ -185,6 +223,7 @@ parse(struct load *l, int argc, char **argv)
 		case 'p': l->per = (unsigned int)atoi(optarg); break;
 		case 'a': l->anonymous = true; break;
 		case 'r': l->receive = true; break;
+		case 'L': l->lso = true; break;
 		case 'P': l->pauses = (unsigned int)atoi(optarg); break;
 		case 'f': l->messages = UINT64_MAX; l->seconds = 3600; break;
 		case 'b':
@@ -218,7 +257,7 @@ main(int argc, char **argv)
 	options.no_filter = true;       /* nothing comes before it can be counted */
 	err = tg_up(&l.dev, l.nic, &options);
 	if (err == 0)
-		err = make_templates(&l);
+		err = l.lso ? make_large(&l) : make_templates(&l);
 	l.dev.on_frame = check;
 	l.dev.on_frame_arg = &l;
 	if (err == 0)

@@ -124,6 +124,7 @@ struct tg_raw {
 	unsigned int range_count;
 	uint32_t channel_type;          /* enum nvsp_channel_type */
 	bool no_completion;             /* do not ask for one */
+	bool detached;                  /* nobody will wait for it */
 };
 int tg_tx_raw(struct tg_channel *ch, const struct tg_raw *raw, uint64_t *tid);
 /* Waits for transaction tid: its status, or -ETIMEDOUT. Closes it. */

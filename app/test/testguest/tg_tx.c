@@ -128,6 +128,7 @@ tg_tx_raw(struct tg_channel *ch, const struct tg_raw *raw, uint64_t *tid)
 
 	if (slot == NULL)
 		return -EAGAIN;
+	slot->detached = raw->detached;
 	if (raw->section_bytes > 0) {
 		section = section_take(ch->dev, slot);
 		if (section == NULL)
