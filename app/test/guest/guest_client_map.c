@@ -390,30 +390,32 @@ private_memory_is_copied(void)
 	close(fd);
 }
 
-/* The parent of a daemon exits; what it had told of is the child's too. */
+/* The parents of a daemon are gone; what they had told of is its own too. */
 void
 children_inherit_known_memory(void)
 {
-	int memory, gate[2], status;
-	char *map = memory_map(&memory, 4 * PAGE, 0), byte;
+	int memory, ready[2], gate[2], status;
+	char *map = memory_map(&memory, 4 * PAGE, 0), byte = 0;
 	pid_t pid, grandchild;
 
-	CHECK(map && pipe(gate) == 0);
+	CHECK(map && pipe(ready) == 0 && pipe(gate) == 0);
 	map[PAGE] = 'i';
 	pid = fork();
 	if (pid == 0) {
 		grandchild = fork();
 		if (grandchild > 0)
 			_exit(0);
-		close(gate[0]);
+		CHECK(read(ready[0], &byte, 1) == 1);
 		CHECK(uio_open(0) >= 0);
 		CHECK(munmap(map, PAGE) == 0);
 		byte = (char)(host_finds(map + PAGE, true, 'i') &&
-			ask(HOST_PAGE, (uintptr_t)map).b == 1);
+			ask(HOST_PAGE, (uintptr_t)map).b == 0);
 		CHECK(write(gate[1], &byte, 1) == 1);
 		_exit(0);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(munmap(map, 4 * PAGE) == 0);
+	CHECK(write(ready[1], &byte, 1) == 1);
 	CHECK(read(gate[0], &byte, 1) == 1 && byte == 1);
 }
 

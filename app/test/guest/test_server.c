@@ -166,7 +166,8 @@ with_malformed_messages_is_cut_off(void)
 		{ GUEST_HELLO_PROCESS, junk, 16, 16, -1 },      /* twice */
 		{ GUEST_ATTR_REFRESH, NULL, 0, 0, -1 },
 		{ GUEST_ATTR_REFRESH, junk, 64, 64, -1 },       /* no end */
-		{ GUEST_ATTR_REFRESH, junk, 64, 63, -1 },
+		{ GUEST_ATTR_REFRESH, "/sys", 5, 6, -1 },
+		{ GUEST_ATTR_REFRESH, "/sys", 5, 4, -1 },
 		{ GUEST_ATTR_STORE, junk, 64, 64, -1 },
 		{ GUEST_ATTR_STORE, junk, 2000, 2000, -1 },     /* path without an end */
 		{ GUEST_RING_OPEN, NULL, 0, 0, -1 },
