@@ -214,6 +214,21 @@ a_wrong_completion_silences_its_channel(void **state)
 }
 
 static void
+an_id_of_an_earlier_transfer_is_none_of_a_later_one(void **state)
+{
+	(void)state;
+	fake_stop();
+	assert_int_equal(start(1, 16 + 2, CHECK_FAST), 0);
+	assert_int_equal(receive_transfer(1), 16);
+	guest_complete(0, 16);
+	fake_poll();
+	assert_int_equal(receive_transfer(2), 17);      /* 16 is its second section */
+	guest_complete(0, 16);
+	fake_poll();
+	assert_int_equal(fake_rule(VSP_RULE_COMPLETION_ID), 1);
+}
+
+static void
 a_control_section_goes_back_to_the_control_half(void **state)
 {
 	(void)state;
@@ -378,6 +393,7 @@ main(void)
 		CASE(a_transfer_comes_back_whole_and_once),
 		CASE(a_completion_with_a_failure_status_is_one_all_the_same),
 		CASE(a_wrong_completion_silences_its_channel),
+		CASE(an_id_of_an_earlier_transfer_is_none_of_a_later_one),
 		CASE(a_control_section_goes_back_to_the_control_half),
 		CASE(sections_of_a_closed_channel_come_back),
 		CASE(no_section_is_lost_or_lent_twice_in_any_order_of_events),
