@@ -18,6 +18,7 @@
 
 #include "../core/log.h"
 #include "../core/util.h"
+#include "kernel.h"
 
 #define MAPS_MAX 65536u
 #define PAGE_MASK 4095u
@@ -94,6 +95,10 @@ fault_handler(int sig, siginfo_t *info, void *context)
 		if (mmap(r->base + offset, r->page_bytes, PROT_READ,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 			break;
+		faults = 1;
+		return;
+	}
+	if (shm_fault(addr)) {
 		faults = 1;
 		return;
 	}

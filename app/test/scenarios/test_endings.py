@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -248,3 +249,19 @@ def test_long_paths_work(machine):
     done = run([HVSIM, "run", "--control", deep / "control", "--nic", "port=echo", "--", LOAD,
                 "--messages", "500"], env={"TMPDIR": str(deep)}, cwd=deep)
     done.ok()
+
+
+@pytest.mark.quick
+def test_rings_cut_short_under_the_host_harm_only_their_guest(machine):
+    """The memory of a ring is a file that its guest's owner can cut short: the
+    host's next look at it would be a SIGBUS."""
+    server = machine.serve(["--nic", "guest=a,queues=2,port=echo",
+                            "--nic", "guest=b,queues=2,port=echo"])
+    load = server.start([LOAD, "--forever", "--queues", "2"], guest="a")
+    wait_until(lambda: "ready" in load.log.read_text(), 10, "the guest is ready")
+    rings = [entry for entry in Path(f"/proc/{load.pid}/map_files").iterdir()
+             if re.search("memfd:(txrx_rings|subchannel ring)", os.readlink(entry))]
+    assert rings
+    os.truncate(rings[0], 0)        # the guest itself dies of it at once
+    server.exec([LOAD, "--messages", "1000", "--queues", "2"], guest="b").ok()
+    assert server.proc.poll() is None
