@@ -97,6 +97,12 @@ void machine_options_free(struct machine_options *options);
 	"  --log-level LEVEL  error, warning, notice, info or debug (notice)\n" \
 	"  --log-file FILE    log lines also go there\n" \
 	"\n" \
+	"A topology file has the names of the options above as keys:\n" \
+	"  {\"settings\": {\"host\": \"ws2019\", \"seed\": 7, \"strict\": true},\n" \
+	"   \"guests\": [{\"name\": \"g1\", \"kernel\": \"6.1\", \"iova\": \"va\", \"isolated\": false}],\n" \
+	"   \"nics\": [{\"guest\": \"g1\", \"queues\": 4, \"port\": \"echo\"}, \"queues=2,vlan=100\"],\n" \
+	"   \"ports\": [{\"port\": \"tap:name=tap0\", \"vlan\": 100}, \"sink:sw=sw1\"]}\n" \
+	"\n" \
 	"Sizes are written like 1514, 9k or 2M, times like 100us, rates like 10G or 1.5Mpps.\n"
 
 #endif /* HVSIM_OPTIONS_H */
