@@ -12,6 +12,7 @@
  *   conn.c     the connection to hvsim
  *   sysfs.c    files of the tree: attributes, rings
  *   uio.c      /dev/uioN
+ *   irq.c      its interrupt masks
  *   maps.c     mappings: of uio devices, and those hvsim is told of
  *   stream.c   stdio on attributes and uio devices
  *   watch.c    inotify on the tree
@@ -31,6 +32,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "conn.h"
 #include "guest_proto.h"
 #include "real.h"
 
@@ -143,47 +145,6 @@ int fds_next(unsigned int first, unsigned int last);
 /* The lowest hidden descriptor in [first, last], or -1. */
 int fds_next_hidden(int first, int last);
 
-/* ---- conn.c ---- */
-
-struct conn_reply {
-	int status;                     /* 0 or -errno */
-	uint32_t bytes;
-	union {
-		struct guest_hello_reply hello;
-		struct guest_uio_reply uio;
-		struct guest_ring_reply ring;
-		struct guest_channels channels;
-	} body;
-	int fds[GUEST_PROTO_FDS_MAX];
-	uint32_t fd_count;
-};
-
-struct conn_message {
-	uint32_t op;
-	const void *payload;
-	uint32_t payload_bytes;
-	const void *data;               /* follows the payload */
-	uint32_t data_bytes;
-	int fd;                         /* -1: none */
-};
-
-/* A connected socket of hvsim's, or -errno. */
-int conn_socket(void);
-/* One message and its reply on a socket, within a bound of time. Returns the
- * reply's status; what the reply brought is the caller's. */
-int conn_exchange(int fd, const struct conn_message *message, struct conn_reply *reply);
-/* The same on the process's connection, made when needed. The lock is held. */
-int conn_request(const struct conn_message *message, struct conn_reply *reply);
-/* Without a reply. The lock is held. */
-int conn_tell(const struct conn_message *message);
-/* A request that carries a path only; takes the lock. */
-int conn_path_request(uint32_t op, const char *path, struct conn_reply *reply);
-void conn_reply_close(struct conn_reply *reply);
-/* After fork: the connection is the parent's. The lock is held. */
-void conn_forked(bool connect_now);
-/* What hvsim said at the first hello. Takes the lock. Returns 0 or -errno. */
-int conn_hello(struct guest_hello_reply *hello);
-
 /* ---- sysfs.c ---- */
 
 int sysfs_open(const struct guest_path *p, int flags, mode_t mode);
@@ -198,6 +159,8 @@ void sysfs_adopt(void);
 /* ---- uio.c ---- */
 
 int uio_open(uint32_t number, int flags);
+/* A descriptor that came over exec, if it is a uio device's. */
+void uio_adopt(int fd);
 ssize_t uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count);
 ssize_t uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count);
 void uio_stat(uint32_t number, struct stat *st);
@@ -207,6 +170,14 @@ void uio_file_init(struct guest_file *file);
 void uio_last_slot(struct guest_file *file);
 void uio_free(struct guest_file *file);
 void *uio_mmap(struct guest_file *file, int fd, const struct map_request *req);
+
+/* ---- irq.c ---- */
+
+/* The control page of a ring memory's second half, host to guest; or NULL. */
+void *irq_page_map(int fd, uint64_t offset, uint64_t bytes);
+void irq_pages_forget(struct uio_state *uio);
+/* The kernel's irqcontrol(). */
+void irq_control(struct uio_state *uio, bool enable);
 
 /* ---- maps.c ---- */
 

@@ -45,6 +45,8 @@ enum guest_op {
 	GUEST_MEM_UNMAP,            /* struct guest_mem; the reply says hvsim let go of it */
 	GUEST_CHANNELS,             /* struct guest_channels_request -> struct guest_channels
 	                             * + a fd per channel */
+	GUEST_UIO_ADOPT,            /* uint64_t: cookie of a uio descriptor that came over
+	                             * exec -> as GUEST_HELLO_UIO */
 	GUEST_UFFD,                 /* struct guest_uffd + fd (none: not possible); no reply */
 };
 
@@ -63,6 +65,7 @@ struct guest_hello {
 	                             * parent after fork, itself on a new connection), or 0 */
 	uint32_t iova_pa;           /* the guest's EAL says PA (1), VA (0), unknown (2) */
 	uint32_t page_bytes;
+	uint64_t cookie;            /* GUEST_HELLO_UIO: SO_COOKIE of the guest's socket */
 };
 
 struct guest_hello_reply {
@@ -79,6 +82,8 @@ struct guest_hello_reply {
 struct guest_uio_reply {
 	uint32_t maps;
 	uint32_t channel;           /* relid of the primary */
+	uint32_t uio;               /* the number */
+	uint32_t reserved;
 	uint64_t map_bytes[GUEST_UIO_MAPS];
 	uint64_t map_offset[GUEST_UIO_MAPS];    /* into the memfd */
 };

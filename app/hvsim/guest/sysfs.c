@@ -296,8 +296,12 @@ sysfs_adopt(void)
 
 	if (real.fstatat(AT_FDCWD, guest_root, &root, 0) < 0)
 		return;
-	for (int fd = 0; fd < ADOPT_FDS; fd++)
-		if (real.fstat(fd, &st) == 0 && st.st_dev == root.st_dev &&
-				fd_path(fd, path) == 0)
+	for (int fd = 0; fd < ADOPT_FDS; fd++) {
+		if (real.fstat(fd, &st) < 0)
+			continue;
+		if (S_ISSOCK(st.st_mode))
+			uio_adopt(fd);
+		else if (st.st_dev == root.st_dev && fd_path(fd, path) == 0)
 			adopt(fd, &st, path);
+	}
 }

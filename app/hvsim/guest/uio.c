@@ -6,20 +6,20 @@
  * of the event count, interrupt masks stored before write() returns, maps.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../../drivers/bus/vmbus/uio_layout.h"
 #include "../../../drivers/bus/vmbus/vmbus_wire.h"
 #include "guest.h"
-#include "uffd.h"
 
 #define UIO_PAGE_BYTES 4096u
 #define UIO_INODE_BASE 0x68760000u
@@ -32,99 +32,6 @@ uio_file_init(struct guest_file *file)
 	file->uio.keeper_fd = -1;
 	for (unsigned int i = 0; i < GUEST_UIO_MAPS; i++)
 		file->uio.map_fds[i] = -1;
-}
-
-/* ---- control pages ---- */
-
-/* The page with the interrupt mask that write() changes: the second half of
- * the ring memory is host to guest. */
-static void *
-control_map(int fd, uint64_t offset, uint64_t bytes)
-{
-	void *page = real.mmap(NULL, HV_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		(off_t)(offset + bytes / 2));
-
-	return page == MAP_FAILED ? NULL : page;
-}
-
-static void
-control_forget(struct uio_state *uio)
-{
-	for (unsigned int i = 0; i < uio->control_count; i++)
-		real.munmap(uio->control[i], HV_PAGE_BYTES);
-	uio->control_count = 0;
-	uio->control_valid = false;
-}
-
-/* Adds what one reply brought. Returns how many channels there are. */
-static uint32_t
-control_add(struct uio_state *uio, struct conn_reply *reply)
-{
-	const struct guest_channels *channels = &reply->body.channels;
-	uint32_t count = channels->count < reply->fd_count ? channels->count : reply->fd_count;
-
-	for (uint32_t i = 0; i < count && uio->control_count < CONTROL_PAGES_MAX; i++) {
-		void *page = control_map(reply->fds[i], channels->ring_offset[i],
-			channels->ring_bytes[i]);
-
-		if (page)
-			uio->control[uio->control_count++] = page;
-	}
-	return channels->total;
-}
-
-/* Maps the control pages of all open channels, if they are not the known ones.
- * The lock is held. */
-static void
-control_update(struct uio_state *uio)
-{
-	uint32_t epoch = __atomic_load_n(&uio->page->channel_epoch, __ATOMIC_SEQ_CST);
-	struct guest_channels_request want = { .uio = uio->number };
-	struct conn_message message = {
-		.op = GUEST_CHANNELS, .payload = &want, .payload_bytes = sizeof(want), .fd = -1,
-	};
-	uint32_t total = 1;
-
-	if (uio->control_valid && uio->control_epoch == epoch)
-		return;
-	control_forget(uio);
-	while (want.first < total && want.first < CONTROL_PAGES_MAX) {
-		struct conn_reply reply;
-		int ret = conn_request(&message, &reply);
-
-		if (ret == 0)
-			total = control_add(uio, &reply);
-		conn_reply_close(&reply);
-		if (ret < 0)
-			return;
-		want.first += GUEST_CHANNELS_PER_REPLY;
-	}
-	uio->control_epoch = epoch;
-	uio->control_valid = true;
-}
-
-static void
-mask_store(void *page, uint32_t mask)
-{
-	struct vmbus_ring_page *ring = page;
-
-	__atomic_store_n(&ring->interrupt_mask, mask, __ATOMIC_SEQ_CST);
-}
-
-static void
-irqcontrol(struct uio_state *uio, bool enable)
-{
-	uint32_t mask = !enable;
-
-	if (uio->primary_page)
-		mask_store(uio->primary_page, mask);
-	if (!uio->page->irqcontrol_all)
-		return;
-	guest_lock();
-	control_update(uio);
-	for (unsigned int i = 0; i < uio->control_count; i++)
-		mask_store(uio->control[i], mask);
-	guest_unlock();
 }
 
 /* ---- open ---- */
@@ -160,7 +67,7 @@ uio_attach(struct guest_file *file, struct conn_reply *reply)
 		uio->page = NULL;
 		return -ENOMEM;
 	}
-	uio->primary_page = control_map(reply->fds[1 + UIO_MAP_RINGS],
+	uio->primary_page = irq_page_map(reply->fds[1 + UIO_MAP_RINGS],
 		uio->maps.map_offset[UIO_MAP_RINGS], uio->maps.map_bytes[UIO_MAP_RINGS]);
 	guest_lock();
 	for (unsigned int i = 0; i < GUEST_UIO_MAPS && ret == 0; i++) {
@@ -186,6 +93,16 @@ uio_descriptor(int fd, int flags)
 	return 0;
 }
 
+static uint64_t
+socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes);
+	return cookie;
+}
+
 static int
 uio_connect(struct guest_file *file, int flags)
 {
@@ -204,6 +121,7 @@ uio_connect(struct guest_file *file, int flags)
 
 	if (fd < 0)
 		return -ENODEV;
+	hello.cookie = socket_cookie(fd);
 	ret = conn_exchange(fd, &message, &reply);
 	if (ret == 0)
 		ret = uio_attach(file, &reply);
@@ -215,6 +133,71 @@ uio_connect(struct guest_file *file, int flags)
 		return ret == -ETIMEDOUT ? -EIO : ret == -EPIPE ? -ENODEV : ret;
 	}
 	return fd;
+}
+
+/* True if the descriptor is a connection to hvsim. */
+static bool
+is_connection(int fd)
+{
+	struct sockaddr_un addr = { 0 };
+	socklen_t bytes = sizeof(addr);
+	size_t length;
+
+	if (getpeername(fd, (struct sockaddr *)&addr, &bytes) < 0 || addr.sun_family != AF_UNIX)
+		return false;
+	length = strnlen(addr.sun_path, sizeof(addr.sun_path));
+	/* As hvsim has bound it: below a descriptor of the folder. */
+	return length > 5 && strncmp(addr.sun_path, "/proc/self/fd/", 14) == 0 &&
+		memcmp(addr.sun_path + length - 5, "/sock", 5) == 0;
+}
+
+/* Copies of one descriptor are one file here too. */
+static struct guest_file *
+adopted_before(uint64_t cookie)
+{
+	for (int fd = fds_next(0, INT_MAX); fd >= 0; fd = fds_next((unsigned int)fd + 1, INT_MAX)) {
+		struct guest_file *file = fds_get(fd);
+
+		if (file && file->kind == FILE_UIO && socket_cookie(fd) == cookie)
+			return file;
+		if (file)
+			fds_put(file);
+	}
+	return NULL;
+}
+
+void
+uio_adopt(int fd)
+{
+	uint64_t cookie = socket_cookie(fd);
+	struct conn_message message = {
+		.op = GUEST_UIO_ADOPT, .payload = &cookie, .payload_bytes = sizeof(cookie), .fd = -1,
+	};
+	struct conn_reply reply;
+	struct guest_file *file;
+	int ret;
+
+	if (!is_connection(fd))
+		return;
+	file = adopted_before(cookie);
+	if (!file) {
+		file = fds_file_new(FILE_UIO, O_RDWR, NULL);
+		if (!file)
+			return;
+		guest_lock();
+		ret = conn_request(&message, &reply);
+		guest_unlock();
+		if (ret == 0)
+			ret = uio_attach(file, &reply);
+		conn_reply_close(&reply);
+		if (ret < 0) {
+			fds_put(file);
+			return;
+		}
+		file->uio.number = file->uio.maps.uio;
+	}
+	fds_set(fd, file);
+	fds_put(file);
 }
 
 int
@@ -267,7 +250,7 @@ uio_free(struct guest_file *file)
 	guest_lock();
 	uio_last_slot(file);
 	fds_hidden_close(&uio->keeper_fd);
-	control_forget(uio);
+	irq_pages_forget(uio);
 	if (uio->primary_page)
 		real.munmap(uio->primary_page, HV_PAGE_BYTES);
 	if (uio->page)
@@ -407,7 +390,7 @@ uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count)
 	if (uio_is_gone(uio))
 		return fail(EIO);
 	iov_copy(iov, &value, false);
-	irqcontrol(uio, value != 0);
+	irq_control(uio, value != 0);
 	byte = value != 0;
 	/* Kicks coalesce: where the queue is full, hvsim will look anyway. */
 	if (send(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The socket of a guest: $HVSIM_DIR/sock. Every guest process has one
- * connection here for requests (guest_proto.h); a connection whose first
- * message opens a /dev/uioN is handed to uio.c. Nothing blocks: a guest that
- * does not take its reply loses its connection, and nobody else notices.
+ * connection here for requests (request.c); a connection whose first message
+ * opens a /dev/uioN is handed to uio.c. Nothing blocks: a guest that does not
+ * take its reply loses its connection, and nobody else notices.
  */
 
 #include "server.h"
@@ -24,31 +24,9 @@
 #define MESSAGES_PER_CALL 32u
 #define MESSAGES_PER_DRAIN 4096u
 #define CONNECTIONS_MAX 1024u
-/* What kernels without ring_attr_real_size say of every `ring` attribute. */
-#define RING_ATTR_OLD_BYTES (4u << 20)
-
-struct kern_process {
-	struct kern_process *next;
-	struct kern_vm *vm;
-	int fd;                 /* -1: closed, waiting to be freed */
-	pid_t pid;
-	bool greeted;           /* it has said GUEST_HELLO_PROCESS */
-	bool busy;              /* a message of it is being handled */
-	bool unmap_awaited;     /* GUEST_MEM_UNMAP is not answered yet */
-};
-
-struct request {
-	struct guest_msg msg;
-	uint8_t payload[GUEST_PROTO_PAYLOAD_MAX];
-	uint32_t payload_bytes;
-	int fds[GUEST_PROTO_FDS_MAX];
-	uint32_t fd_count;
-};
 
 /* Connections are freed when no walk over the list is under way. */
 static unsigned int walks;
-
-static_assert(sizeof(struct guest_store) < GUEST_PROTO_PAYLOAD_MAX, "a store fits");
 
 /* ---- connections ---- */
 
@@ -86,8 +64,8 @@ walk_end(struct kern_vm *vm)
 		connection_reap(vm);
 }
 
-static void
-connection_close(struct kern_process *p)
+void
+server_close(struct kern_process *p)
 {
 	if (p->fd < 0)
 		return;
@@ -136,22 +114,22 @@ server_send(int fd, const struct server_reply *reply)
 	return sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static void
-answer(struct kern_process *p, const struct server_reply *reply)
+void
+server_answer(struct kern_process *p, const struct server_reply *reply)
 {
 	if (p->fd >= 0 && server_send(p->fd, reply) < 0) {
 		log_info("guest %s: process %d: reply not taken, connection dropped",
 			p->vm->name, (int)p->pid);
-		connection_close(p);
+		server_close(p);
 	}
 }
 
-static void
-answer_status(struct kern_process *p, uint32_t op, int status)
+void
+server_answer_status(struct kern_process *p, uint32_t op, int status)
 {
 	struct server_reply reply = { .op = op, .status = status };
 
-	answer(p, &reply);
+	server_answer(p, &reply);
 }
 
 static void
@@ -213,265 +191,7 @@ request_done(struct request *req)
 			close(req->fds[i]);
 }
 
-/* Takes the request's first descriptor out of it; -1 if it has none. */
-static int
-request_take_fd(struct request *req)
-{
-	int fd = req->fd_count > 0 ? req->fds[0] : -1;
-
-	if (fd >= 0)
-		req->fds[0] = -1;
-	return fd;
-}
-
-/* The payload as a path, or NULL if it is not one. */
-static const char *
-request_path(struct request *req)
-{
-	if (req->payload_bytes == 0 || req->payload_bytes > GUEST_PATH_MAX)
-		return NULL;
-	if (!memchr(req->payload, 0, req->payload_bytes))
-		return NULL;
-	return (const char *)req->payload;
-}
-
-/* ---- requests; each returns 0, or -EPROTO: the connection is closed ---- */
-
-typedef int (*request_fn)(struct kern_process *p, struct request *req);
-
-static int
-hello_check(const struct request *req, struct guest_hello *hello)
-{
-	if (req->payload_bytes != sizeof(*hello))
-		return -EPROTO;
-	memcpy(hello, req->payload, sizeof(*hello));
-	return hello->version == GUEST_PROTO_VERSION ? 0 : -EPROTONOSUPPORT;
-}
-
-/* An exec leaves the new program with the old one's pid, and its hello may
- * arrive before the old connection's end does. */
-static void
-hello_replace(struct kern_process *p, const struct guest_hello *hello)
-{
-	for (struct kern_process *old = p->vm->processes; old; old = old->next) {
-		if (old == p || !old->greeted || old->pid != p->pid)
-			continue;
-		if (hello->uio == (uint32_t)p->pid)
-			old->greeted = false;   /* a reconnection: it keeps its memory */
-		connection_close(old);
-	}
-}
-
-static int
-on_hello_process(struct kern_process *p, struct request *req)
-{
-	struct guest_hello_reply body = {
-		.uio_first = p->vm->uio_first,
-		.uio_count = p->vm->uio_count,
-		.uio_major = p->vm->uio_major,
-	};
-	struct server_reply reply = {
-		.op = req->msg.op, .payload = &body, .payload_bytes = sizeof(body),
-	};
-	struct guest_hello hello;
-	int ret = hello_check(req, &hello);
-
-	if (ret == -EPROTO || p->greeted)
-		return -EPROTO;
-	if (ret < 0) {
-		answer_status(p, req->msg.op, ret);
-		return 0;
-	}
-	hello_replace(p, &hello);
-	if (hello.uio != 0 && hello.uio != (uint32_t)p->pid)
-		guest_memory_inherit(p->vm->memory, p->pid, (pid_t)hello.uio);
-	p->greeted = true;
-	answer(p, &reply);
-	return 0;
-}
-
-/* What the guest's EAL says decides where the user has not. */
-static void
-hello_iova(struct kern_vm *vm, const struct guest_hello *hello)
-{
-	if (vm->iova == IOVA_AUTO && hello->iova_pa <= 1)
-		guest_memory_set_pa(vm->memory, hello->iova_pa == 1);
-}
-
-static int
-on_hello_uio(struct kern_process *p, struct request *req)
-{
-	struct guest_hello hello;
-	int ret = hello_check(req, &hello);
-
-	if (ret == -EPROTO || p->greeted)
-		return -EPROTO;
-	if (ret == 0) {
-		hello_iova(p->vm, &hello);
-		guest_memory_prefer(p->vm->memory, p->pid);
-		engine_fd_remove(p->fd);
-		ret = uio_open(p->vm, p->fd, &hello);
-		if (ret == 0) {
-			p->fd = -1;     /* it is uio.c's now */
-			return 0;
-		}
-	}
-	answer_status(p, req->msg.op, ret);
-	connection_close(p);
-	return 0;
-}
-
-static int
-on_attr_refresh(struct kern_process *p, struct request *req)
-{
-	const char *path = request_path(req);
-
-	if (!path)
-		return -EPROTO;
-	answer_status(p, req->msg.op, tree_attr_refresh(p->vm, path));
-	return 0;
-}
-
-static int
-on_attr_store(struct kern_process *p, struct request *req)
-{
-	struct guest_store store;
-	const char *data = (const char *)req->payload + sizeof(store);
-
-	if (req->payload_bytes < sizeof(store))
-		return -EPROTO;
-	memcpy(&store, req->payload, sizeof(store));
-	if (!memchr(store.path, 0, sizeof(store.path)) ||
-			store.bytes != req->payload_bytes - sizeof(store))
-		return -EPROTO;
-	answer_status(p, req->msg.op, tree_attr_store(p->vm, store.path, data, store.bytes));
-	return 0;
-}
-
-static int
-on_ring_open(struct kern_process *p, struct request *req)
-{
-	const char *path = request_path(req);
-	struct hv_channel *channel;
-	struct guest_ring_reply body = { .mode = 0600 };
-	struct server_reply reply = {
-		.op = req->msg.op, .payload = &body, .payload_bytes = sizeof(body), .fd_count = 1,
-	};
-
-	if (!path)
-		return -EPROTO;
-	channel = kern_ring_by_path(p->vm, path);
-	if (!channel || channel->state != KERN_CHANNEL_OPEN) {
-		answer_status(p, req->msg.op, channel ? -ENODEV : -ENOENT);
-		return 0;
-	}
-	body.bytes = channel->ring.bytes;
-	if (!p->vm->profile->ring_attr_real_size)
-		body.bytes = RING_ATTR_OLD_BYTES;
-	reply.fds = &channel->ring.fd;
-	answer(p, &reply);
-	return 0;
-}
-
-static int
-on_mem_map(struct kern_process *p, struct request *req)
-{
-	struct guest_mem mem;
-	int fd = request_take_fd(req);
-
-	if (req->payload_bytes == sizeof(mem)) {
-		memcpy(&mem, req->payload, sizeof(mem));
-		guest_memory_map(p->vm->memory, p->pid, &mem, fd);
-		return 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -EPROTO;
-}
-
-static int
-on_mem_unmap(struct kern_process *p, struct request *req)
-{
-	struct guest_mem mem;
-
-	if (req->payload_bytes != sizeof(mem))
-		return -EPROTO;
-	memcpy(&mem, req->payload, sizeof(mem));
-	/* Answered by server_memory_released(). */
-	p->unmap_awaited = true;
-	guest_memory_unmap(p->vm->memory, p->pid, &mem);
-	return 0;
-}
-
-static int
-on_channels(struct kern_process *p, struct request *req)
-{
-	struct guest_channels_request want;
-	struct guest_channels body = { 0 };
-	int fds[GUEST_CHANNELS_PER_REPLY];
-	struct server_reply reply = {
-		.op = req->msg.op, .payload = &body, .payload_bytes = sizeof(body), .fds = fds,
-	};
-	struct kern_device *device;
-
-	if (req->payload_bytes != sizeof(want))
-		return -EPROTO;
-	memcpy(&want, req->payload, sizeof(want));
-	device = kern_device_by_uio(p->vm, want.uio);
-	if (!device) {
-		answer_status(p, req->msg.op, -ENODEV);
-		return 0;
-	}
-	body.epoch = uio_channel_epoch(device);
-	body.first = want.first;
-	for (struct hv_channel *c = device->channels; c; c = c->next) {
-		if (c->state != KERN_CHANNEL_OPEN)
-			continue;
-		if (body.total++ < want.first || body.count == GUEST_CHANNELS_PER_REPLY)
-			continue;
-		fds[body.count] = c->ring.fd;
-		body.ring_bytes[body.count++] = c->ring.bytes;
-	}
-	reply.fd_count = body.count;
-	answer(p, &reply);
-	return 0;
-}
-
-static int
-on_uffd(struct kern_process *p, struct request *req)
-{
-	struct guest_uffd where;
-
-	if (req->payload_bytes != sizeof(where))
-		return -EPROTO;
-	memcpy(&where, req->payload, sizeof(where));
-	idle_watch(p->vm, p->pid, &where, request_take_fd(req));
-	return 0;
-}
-
-static const request_fn request_table[] = {
-	[GUEST_HELLO_PROCESS] = on_hello_process,
-	[GUEST_HELLO_UIO] = on_hello_uio,
-	[GUEST_ATTR_REFRESH] = on_attr_refresh,
-	[GUEST_ATTR_STORE] = on_attr_store,
-	[GUEST_RING_OPEN] = on_ring_open,
-	[GUEST_MEM_MAP] = on_mem_map,
-	[GUEST_MEM_UNMAP] = on_mem_unmap,
-	[GUEST_CHANNELS] = on_channels,
-	[GUEST_UFFD] = on_uffd,
-};
-
-static int
-request_handle(struct kern_process *p, struct request *req)
-{
-	uint32_t op = req->msg.op;
-
-	if (op >= ARRAY_SIZE(request_table) || !request_table[op])
-		return -EPROTO;
-	if (!p->greeted && op != GUEST_HELLO_PROCESS && op != GUEST_HELLO_UIO)
-		return -EPROTO;
-	return request_table[op](p, req);
-}
+/* ---- serving ---- */
 
 /* Handles up to `budget` messages of one connection. */
 static void
@@ -493,7 +213,7 @@ connection_serve(struct kern_process *p, unsigned int budget)
 		}
 		request_done(&req);
 		if (ret < 0)
-			connection_close(p);
+			server_close(p);
 	}
 	p->busy = false;
 }
@@ -528,7 +248,7 @@ server_memory_released(struct kern_vm *vm, pid_t pid)
 		if (p->pid != pid || !p->unmap_awaited)
 			continue;
 		p->unmap_awaited = false;
-		answer_status(p, GUEST_MEM_UNMAP, 0);
+		server_answer_status(p, GUEST_MEM_UNMAP, 0);
 	}
 	walk_end(vm);
 }
@@ -650,6 +370,6 @@ server_stop(struct kern_vm *vm)
 	uio_close_all(vm);
 	walks++;
 	for (struct kern_process *p = vm->processes; p; p = p->next)
-		connection_close(p);
+		server_close(p);
 	walk_end(vm);
 }

@@ -26,6 +26,8 @@ struct uio_file {
 	struct kern_vm *vm;
 	struct kern_device *device;
 	int fd;
+	uint32_t number;                /* of /dev/uioN when it was opened */
+	uint64_t cookie;                /* what the guest calls it after an exec */
 	struct shm page;
 	struct guest_uio_page *shared;
 };
@@ -97,32 +99,46 @@ file_maps(const struct kern_device *device, const struct shm *maps[GUEST_UIO_MAP
 	maps[UIO_MAP_SEND_BUFFER] = &device->send;
 }
 
+/* What a process needs to use the file. */
+struct greeting {
+	struct guest_uio_reply body;
+	int fds[GUEST_UIO_MAPS + 1];
+	struct server_reply reply;
+};
+
+static void
+greeting_make(struct greeting *g, const struct uio_file *file, uint32_t op)
+{
+	const struct shm *maps[GUEST_UIO_MAPS];
+
+	file_maps(file->device, maps);
+	memset(g, 0, sizeof(*g));
+	g->body.maps = GUEST_UIO_MAPS;
+	g->body.channel = file->device->primary->relid;
+	g->body.uio = file->number;
+	g->fds[0] = file->page.fd;
+	for (unsigned int i = 0; i < GUEST_UIO_MAPS; i++) {
+		g->body.map_bytes[i] = maps[i]->bytes;
+		g->fds[i + 1] = maps[i]->fd;
+	}
+	g->reply = (struct server_reply) {
+		.op = op, .payload = &g->body, .payload_bytes = sizeof(g->body),
+		.fds = g->fds, .fd_count = GUEST_UIO_MAPS + 1,
+	};
+}
+
 static int
 file_greet(struct uio_file *file)
 {
-	const struct shm *maps[GUEST_UIO_MAPS];
-	struct guest_uio_reply body = { .maps = GUEST_UIO_MAPS };
-	int fds[GUEST_UIO_MAPS + 1] = { file->page.fd };
-	struct server_reply reply = {
-		.op = GUEST_HELLO_UIO,
-		.payload = &body,
-		.payload_bytes = sizeof(body),
-		.fds = fds,
-		.fd_count = GUEST_UIO_MAPS + 1,
-	};
+	struct greeting g;
 
-	file_maps(file->device, maps);
-	body.channel = file->device->primary->relid;
-	for (unsigned int i = 0; i < GUEST_UIO_MAPS; i++) {
-		body.map_bytes[i] = maps[i]->bytes;
-		fds[i + 1] = maps[i]->fd;
-	}
-	return server_send(file->fd, &reply);
+	greeting_make(&g, file, GUEST_HELLO_UIO);
+	return server_send(file->fd, &g.reply);
 }
 
 /* The kernel has opened the device for this file, which is made here. */
 static int
-file_create(struct kern_device *device, int fd)
+file_create(struct kern_device *device, int fd, const struct guest_hello *hello)
 {
 	struct uio_file *file = calloc(1, sizeof(*file));
 	int ret;
@@ -132,6 +148,8 @@ file_create(struct kern_device *device, int fd)
 	file->vm = device->vm;
 	file->device = device;
 	file->fd = fd;
+	file->number = hello->uio;
+	file->cookie = hello->cookie;
 	ret = shm_create(&file->page, "hvsim-uio", UIO_PAGE_BYTES);
 	if (ret < 0) {
 		free(file);
@@ -166,10 +184,25 @@ uio_open(struct kern_vm *vm, int fd, const struct guest_hello *hello)
 	ret = kern_device_open(device);
 	if (ret < 0)
 		return ret;
-	ret = file_create(device, fd);
+	ret = file_create(device, fd, hello);
 	if (ret < 0)
 		kern_device_release(device);
 	return ret;
+}
+
+int
+uio_adopt(struct kern_process *p, uint64_t cookie)
+{
+	struct greeting g;
+
+	for (const struct uio_file *file = open_list; file; file = file->next_open) {
+		if (file->vm != p->vm || file->cookie != cookie || file->device->gone)
+			continue;
+		greeting_make(&g, file, GUEST_UIO_ADOPT);
+		server_answer(p, &g.reply);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 void

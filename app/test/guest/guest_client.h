@@ -28,7 +28,11 @@
 	} \
 } while (0)
 
-extern char guid[];
+#define CLASS_TEXT "{f8615163-df3e-46c5-913f-f2d2f965ed0e}\n"
+
+extern char guid[], device_dir[];
+const char *attr(const char *name);
+int after_exec(int fd);
 struct host_reply ask(uint64_t op, uint64_t arg);
 bool open_files_become(int64_t count);
 const char *uio_path(void);
@@ -54,6 +58,7 @@ void mappings_keep_the_device_open(void);
 void mappings_end_by_overmapping_and_moving(void);
 void partial_unmapping_keeps_the_device_open(void);
 void duplicates_keep_the_device_open(void);
+void descriptors_survive_exec(void);
 void forked_children_keep_the_device_open(void);
 void fclose_and_fdopen_follow_the_descriptor(void);
 void hidden_descriptors_survive_the_program(void);

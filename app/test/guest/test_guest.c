@@ -159,6 +159,7 @@ CLIENT_CASE(mappings_keep_the_device_open)
 CLIENT_CASE(mappings_end_by_overmapping_and_moving)
 CLIENT_CASE(partial_unmapping_keeps_the_device_open)
 CLIENT_CASE(duplicates_keep_the_device_open)
+CLIENT_CASE(descriptors_survive_exec)
 CLIENT_CASE(forked_children_keep_the_device_open)
 CLIENT_CASE(fclose_and_fdopen_follow_the_descriptor)
 CLIENT_CASE(hidden_descriptors_survive_the_program)
@@ -279,6 +280,7 @@ main(void)
 		CASE(mappings_end_by_overmapping_and_moving),
 		CASE(partial_unmapping_keeps_the_device_open),
 		CASE(duplicates_keep_the_device_open),
+		CASE(descriptors_survive_exec),
 		CASE(forked_children_keep_the_device_open),
 		CASE(fclose_and_fdopen_follow_the_descriptor),
 		CASE(hidden_descriptors_survive_the_program),
