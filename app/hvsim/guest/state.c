@@ -46,7 +46,9 @@ guest_start(void)
 {
 	int now = STATE_NEW;
 
-	if (inside)
+	/* A sanitized program's runtime opens files before libc has its
+	 * environment: that is too early to decide. */
+	if (inside || environ == NULL)
 		return STATE_OFF;
 	if (!__atomic_compare_exchange_n(&state, &now, STATE_STARTING, false, __ATOMIC_ACQ_REL,
 			__ATOMIC_ACQUIRE)) {
