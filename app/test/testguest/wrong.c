@@ -124,20 +124,39 @@ others_alive(struct wrong *w, const struct tg_channel *ch)
 	return 0;
 }
 
+/* Sends what a living channel would answer in the state it is in. */
+static void
+poke(struct wrong *w, struct tg_channel *ch)
+{
+	struct nvsp_init init = { NVSP_INIT, NVSP_VERSION_5, NVSP_VERSION_5 };
+	struct nvsp_ndis_config config = { .type = NVSP_NDIS_CONFIG, .mtu_bytes = 1514 };
+	struct nvsp_ndis_version version = { NVSP_NDIS_VERSION, 6, 30 };
+	struct tg_piece body[3] = { { NULL, 0 }, { &init, sizeof(init) }, { NULL, 0 } };
+	uint8_t data[100];
+	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
+
+	if (w->a.nvsp != 0)
+		body[1] = w->a.frame_max == 0 ? (struct tg_piece){ &config, sizeof(config) } :
+			(struct tg_piece){ &version, sizeof(version) };
+	plain_frame(&w->a, data, sizeof(data));
+	if (w->a.rndis.max_packets_per_msg == 0)
+		tg_send(ch, VMBUS_PACKET_INBAND, VMBUS_PACKET_FLAG_COMPLETION_REQUESTED,
+			UINT64_MAX, body);
+	else
+		tg_tx(ch, w->a.section_count > 0 ? TG_TX_SECTION : TG_TX_PAGES, &frame, 1, NULL);
+	tg_signal(ch);
+}
+
 int
 wrong_dead(struct wrong *w, struct tg_channel *ch, const char *rule)
 {
-	uint8_t data[100];
-	struct tg_tx_frame frame = { .data = data, .bytes = sizeof(data) };
 	uint64_t packets;
 	int err;
 
 	TG_TRY(wrong_counted(w, rule));
 	tg_poll(ch);    /* what was on its way before */
 	packets = ch->packets;
-	plain_frame(&w->a, data, sizeof(data));
-	tg_tx(ch, w->a.section_count > 0 ? TG_TX_SECTION : TG_TX_PAGES, &frame, 1, NULL);
-	tg_signal(ch);
+	poke(w, ch);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		TG_TRY(others_alive(w, ch));
 	tg_poll(ch);
