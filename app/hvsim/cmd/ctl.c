@@ -178,11 +178,29 @@ ctl_apply(void *context, const char *name, const char *value, char *error,
 	return 0;
 }
 
+/* "add|remove": what may follow the word that is right so far. */
+static void
+form_verbs(const char *word, char *list, size_t bytes)
+{
+	size_t n = 0;
+
+	list[0] = '\0';
+	for (unsigned int i = 0; i < ARRAY_SIZE(forms) && n < bytes; i++) {
+		if (strcmp(forms[i].words[0], word) == 0)
+			n += (size_t)snprintf(list + n, bytes - n, "%s%s", n == 0 ? "" : "|",
+				forms[i].words[1]);
+	}
+}
+
 static int
 unknown_form(const char *word)
 {
 	char list[256] = "";
 	size_t n = 0;
+
+	form_verbs(word, list, sizeof(list));
+	if (list[0] != '\0')
+		return usage_error("ctl", "write it as: hvsim ctl %s %s ...", word, list);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(forms) && n < sizeof(list); i++) {
 		if (i == 0 || strcmp(forms[i].words[0], forms[i - 1].words[0]) != 0)

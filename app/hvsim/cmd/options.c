@@ -211,7 +211,7 @@ machine_options_parse(struct machine_options *options, const struct command *com
 		return operand;
 	ret = options->log_file != NULL ? log_set_file(options->log_file) : 0;
 	if (ret < 0)
-		return -1 - command_failed(command->name, "%s: %s", options->log_file,
+		return -1 - usage_error(command->name, "%s: %s", options->log_file,
 			strerror(-ret));
 	machine_know_profiles();
 	if (command == &command_run && !options->described)

@@ -69,6 +69,7 @@ void machine_options_free(struct machine_options *options);
 	"      monitor=on|off           signal through the monitor page (as the profile)\n" \
 	"      frames-per-transfer=N    most frames in one receive message, 1 to 375 (375)\n" \
 	"      recv-sections=N          sections of the receive buffer (what fits)\n" \
+	"      two-sections             a second receive section, of small pieces (ws2008)\n" \
 	"      partial-csum rsc vf      partial checksums from other NICs; coalesced TCP; a VF at start\n" \
 	"      mac-filter=on|off        drop frames for others (on, on a switch)\n" \
 	"      spoofing=on|off          the guest may change its MAC address (on)\n" \

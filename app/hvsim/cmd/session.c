@@ -124,7 +124,7 @@ start_trace(struct session *session)
 	int ret = *path != '\0' ? trace_file_start(path) : 0;
 
 	if (ret < 0)
-		return command_failed(session->command, "%s: %s", path, strerror(-ret));
+		return usage_error(session->command, "%s: %s", path, strerror(-ret));
 	return 0;
 }
 
@@ -164,7 +164,7 @@ start_machine(struct session *session)
 			"addresses (CAP_SYS_ADMIN, /proc/PID/pagemap)");
 	if (machine_start(&session->options->config, session->folder.path, error,
 			sizeof(error)) < 0)
-		return command_failed(session->command, "%s", error);
+		return usage_error(session->command, "%s", error);
 	load_start();
 	return 0;
 }
@@ -181,7 +181,10 @@ start_control(struct session *session)
 		/* not ours: must not be removed */
 		free(session->folder.extra);
 		session->folder.extra = NULL;
-		return command_failed(session->command, "%s: %s", path, strerror(-ret));
+		if (ret == -EADDRINUSE)
+			return command_failed(session->command, "%s: %s", path,
+				strerror(-ret));
+		return usage_error(session->command, "%s: %s", path, strerror(-ret));
 	}
 	if (*given != '\0' && symlink(given, session->control) < 0)
 		log_warning("%s: %s", session->control, strerror(errno));
@@ -202,9 +205,23 @@ start_captures(struct session *session)
 				capture->port);
 		ret = sw_capture_start(port, capture->file, CAPTURE_SNAP_BYTES);
 		if (ret < 0)
-			return command_failed(session->command, "--capture: %s: %s",
+			return usage_error(session->command, "--capture: %s: %s",
 				capture->file, strerror(-ret));
 	}
+	return 0;
+}
+
+/* Opened before the work is done, not after: the path may be wrong. */
+static int
+start_stats(struct session *session)
+{
+	const char *path = session->options->stats_json;
+
+	if (path == NULL)
+		return 0;
+	session->stats_json = fopen(path, "we");
+	if (session->stats_json == NULL)
+		return usage_error(session->command, "%s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -213,7 +230,7 @@ session_start(struct session *session, const char *command, struct machine_optio
 {
 	static int (*const steps[])(struct session *session) = {
 		start_folder, start_numa, start_engine, start_trace, start_machine,
-		start_control, start_captures,
+		start_control, start_captures, start_stats,
 	};
 	int status = 0;
 
@@ -241,18 +258,20 @@ session_verdict(const struct session *session, int status)
 }
 
 void
-session_stats(const struct session *session)
+session_stats(struct session *session)
 {
-	const char *path = session->options->stats_json;
+	FILE *file = session->stats_json;
 	json_t *counters;
 
-	if (!session->options->stats && path == NULL)
+	if (!session->options->stats && file == NULL)
 		return;
 	counters = report_counters();
 	if (session->options->stats)
 		stats_print(stderr, counters);
-	if (path != NULL && json_dump_file(counters, path, JSON_INDENT(2)) < 0)
-		log_error("%s: cannot write the counters: %s", path, strerror(errno));
+	if (file != NULL && (json_dumpf(counters, file, JSON_INDENT(2)) < 0 ||
+			fflush(file) != 0))
+		log_error("%s: cannot write the counters: %s", session->options->stats_json,
+			strerror(errno));
 	json_decref(counters);
 }
 
@@ -269,6 +288,8 @@ session_stop(struct session *session)
 	}
 	engine_fini();
 	folder_remove(&session->folder);
+	if (session->stats_json != NULL)
+		fclose(session->stats_json);
 	free(session->control);
 	session->control = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 
 #include "folder.h"
@@ -18,6 +19,7 @@ struct session {
 	struct folder folder;
 	char *control;          /* path of the socket */
 	int signal_fd;
+	FILE *stats_json;       /* NULL: not asked for */
 	void (*on_signal)(void *arg, const struct signalfd_siginfo *info);
 	void *on_signal_arg;
 	/* what a guest process gets back */
@@ -32,7 +34,7 @@ int session_start(struct session *session, const char *command,
 /* What to end with, given the status so far: --strict may change it. */
 int session_verdict(const struct session *session, int status);
 /* Prints or writes the counters that were asked for. */
-void session_stats(const struct session *session);
+void session_stats(struct session *session);
 void session_stop(struct session *session);
 /* In a forked child, before exec. */
 void session_child(const struct session *session);

@@ -195,6 +195,7 @@ NIC_SETTER(rsc) { return config_parse_bool(value, &nic->rsc); }
 NIC_SETTER(vf) { return config_parse_bool(value, &nic->vf); }
 NIC_SETTER(spoofing) { return config_parse_bool(value, &nic->mac_spoofing); }
 NIC_SETTER(partial_csum) { return config_parse_bool(value, &nic->partial_csum); }
+NIC_SETTER(two_sections) { return config_parse_bool(value, &nic->two_sections); }
 NIC_SETTER(recv_sections) { return config_parse_bounded(value, 18, 65535, &nic->recv_sections); }
 
 NIC_SETTER(frames_per_transfer)
@@ -296,6 +297,7 @@ static const struct nic_option nic_options[] = {
 	{ "monitor", bool_expected, nic_set_monitor },
 	{ "frames-per-transfer", "a number from 1 to 375", nic_set_frames_per_transfer },
 	{ "recv-sections", "a number from 18 to 65535", nic_set_recv_sections },
+	{ "two-sections", bool_expected, nic_set_two_sections },
 	{ "partial-csum", bool_expected, nic_set_partial_csum },
 	{ "rsc", bool_expected, nic_set_rsc },
 	{ "mac-filter", bool_expected, nic_set_mac_filter },

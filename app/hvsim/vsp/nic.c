@@ -88,6 +88,16 @@ port_room(struct sw_port *port)
 	return nic->data_path == NVSP_DATA_PATH_VF ? UINT_MAX : rx_room(port);
 }
 
+/* A guest receives once it has set its packet filter. */
+static bool
+port_ready(struct sw_port *port)
+{
+	const struct vsp_nic *nic = container_of(port, struct vsp_nic, port);
+
+	return nic->data_path == NVSP_DATA_PATH_VF ||
+		(nic->state == NIC_OPERATIONAL && nic->filter != 0);
+}
+
 static void
 port_stats(struct sw_port *port, struct stat_sink *sink)
 {
@@ -124,6 +134,7 @@ static const struct sw_port_ops nic_port_ops = {
 	.kind = "nic",
 	.output = port_output,
 	.room = port_room,
+	.ready = port_ready,
 	.destroy = port_destroy,
 	.stats = port_stats,
 };

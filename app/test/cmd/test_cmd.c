@@ -139,12 +139,32 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 			"file such as nic0=nic0.pcapng\n" },
 		{ "run --nic guest=a --nic guest=b -- true", "hvsim: run: one command is one "
 			"guest, not a and b; use 'hvsim serve' for several\n" },
+		{ "run --port frob -- true", "hvsim: run: there is no kind of port 'frob'; the "
+			"kinds are echo, sink, gen, pcap, tap, afpacket\n" },
+		{ "run --nic port=gen:rate=0 -- true", "hvsim: run: gen: rate=0: expected a rate "
+			"such as 1Mpps or 500kpps, or max\n" },
+		{ "run --nic port=pcap:replay=/nope -- true", "hvsim: run: pcap: cannot replay "
+			"/nope: No such file or directory\n" },
+		{ "run --trace /nope/x -- true", "hvsim: run: /nope/x: No such file or "
+			"directory\n" },
+		{ "run --control /nope/x -- true", "hvsim: run: /nope/x: No such file or "
+			"directory\n" },
+		{ "run --log-file /nope/x -- true", "hvsim: run: /nope/x: No such file or "
+			"directory\n" },
+		{ "run --stats-json /nope/x -- true", "hvsim: run: /nope/x: No such file or "
+			"directory\n" },
+		{ "run --capture nic0=/nope/x -- true", "hvsim: run: --capture: /nope/x: No such "
+			"file or directory\n" },
 		{ "serve true", "hvsim: serve: \"true\": serve runs no command; use 'hvsim "
 			"exec'\n" },
 		{ "exec", "hvsim: exec: a command is missing: hvsim exec [OPTIONS] -- COMMAND\n" },
 		{ "ctl", "hvsim: ctl: say what to do; see 'hvsim ctl --help'\n" },
 		{ "ctl frob", "hvsim: ctl: cannot \"frob\"; there are list, counters, profiles, "
 			"guest, link, speed, network-change, offload, vf, nic, port, capture\n" },
+		{ "ctl nic", "hvsim: ctl: write it as: hvsim ctl nic add|remove|offer|delete "
+			"...\n" },
+		{ "ctl capture frob", "hvsim: ctl: write it as: hvsim ctl capture start|stop "
+			"...\n" },
 		{ "ctl link nic0", "hvsim: ctl: write it as: hvsim ctl link NIC UP|DOWN\n" },
 		{ "ctl link nic0 left", "hvsim: ctl: a link is up or down, not \"left\"\n" },
 		{ "top --interval 5", "hvsim: top: interval=5: expected a time from 10ms to 1h "
@@ -319,7 +339,7 @@ hvsim_writes_what_it_was_asked_to_tell(void **state)
 	assert_int_equal(shell("$HVSIM trace --file %s/t.json", folder), 0);
 	expect_in_output(" left/");
 	expect_in_output("*** offered to guest0\n");
-	assert_int_equal(shell("$HVSIM run --trace /nonexistent/t -- true"), 1);
+	assert_int_equal(shell("$HVSIM run --trace /nonexistent/t -- true"), 2);
 	expect_output("hvsim: run: /nonexistent/t: No such file or directory\n");
 	assert_int_equal(shell("$HVSIM run --capture right=x -- true"), 2);
 	expect_output("hvsim: run: --capture: there is no port \"right\"\n");

@@ -72,7 +72,7 @@ every_option_of_a_nic_is_understood(void **state)
 
 	assert_int_equal(config_add_nic(config, "queues=4,mac=00:15:5d:01:02:03,host=ws2012,"
 		"guest=g1,link=25G,name=left,mtu=9k,monitor=off,frames-per-transfer=32,"
-		"recv-sections=100,partial-csum,rsc,mac-filter=on,spoofing=off,vf,"
+		"recv-sections=100,two-sections,partial-csum,rsc,mac-filter=on,spoofing=off,vf,"
 		"guid=f8615163-df3e-46c5-913f-f2d2f965ed0e,port=gen:size=64,rate=1Mpps",
 		error, sizeof(error)), 0);
 	nic = config->nics;
@@ -86,7 +86,7 @@ every_option_of_a_nic_is_understood(void **state)
 	assert_int_equal(nic->monitor, 0);
 	assert_int_equal(nic->frames_per_transfer, 32);
 	assert_int_equal(nic->recv_sections, 100);
-	assert_true(nic->partial_csum && nic->rsc && nic->vf && nic->mac_filter);
+	assert_true(nic->partial_csum && nic->rsc && nic->vf && nic->two_sections && nic->mac_filter);
 	assert_false(nic->mac_spoofing);
 	assert_true(nic->has_guid);
 	assert_string_equal(nic->port, "gen:size=64,rate=1Mpps");
@@ -126,7 +126,7 @@ a_wrong_option_of_a_nic_is_named_with_the_right_ones(void **state)
 	} cases[] = {
 		{ "quues=4", "a NIC has no option \"quues\"; it has name, guest, queues, mac, "
 			"guid, host, link, mtu, sw, vlan, monitor, frames-per-transfer, "
-			"recv-sections, partial-csum, rsc, mac-filter, spoofing, vf, port" },
+			"recv-sections, two-sections, partial-csum, rsc, mac-filter, spoofing, vf, port" },
 		{ "queues=65", "queues=65: expected a number from 1 to 64" },
 		{ "queues=0", "queues=0: expected a number from 1 to 64" },
 		{ "queues", "queues=: expected a number from 1 to 64" },

@@ -205,6 +205,25 @@ the_port_follows_profile_and_configuration(void **state)
 	assert_true(host.nic->config.mac_filter);
 }
 
+static void
+what_begins_only_once_waits_for_a_guest_with_a_packet_filter(void **state)
+{
+	const struct sw_port_ops *ops;
+	uint32_t filter = NDIS_FILTER_DIRECTED;
+
+	(void)state;
+	reach("ws2022", AT_READY);
+	ops = host.nic->port.ops;
+	assert_non_null(ops->ready);
+	assert_false(ops->ready(&host.nic->port));
+	guest_rndis_init();
+	assert_false(ops->ready(&host.nic->port));
+	guest_set(OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
+	assert_true(ops->ready(&host.nic->port));
+	host_reopen();
+	assert_false(ops->ready(&host.nic->port));
+}
+
 /* ---- counters ---- */
 
 struct test_sink {
@@ -349,6 +368,7 @@ main(void)
 		CASE(the_offer_carries_identity_and_monitor),
 		CASE(a_rescinded_nic_is_closed_first_and_can_be_offered_again),
 		CASE(the_port_follows_profile_and_configuration),
+		CASE(what_begins_only_once_waits_for_a_guest_with_a_packet_filter),
 		CASE(counters_are_sums_of_the_queues),
 		CASE(broken_rules_are_counted_by_name),
 		CASE(each_profile_negotiates_its_row_with_the_built_in_driver),
