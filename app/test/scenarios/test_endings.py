@@ -31,14 +31,21 @@ def holdings(pid):
     return fds, maps
 
 
-def settled(pid):
+def no_guest(server):
+    answer = server.ctl("counters")
+    return all(g["counters"]["open_files"] == 0
+               for g in answer.get("result", answer)["guests"])
+
+
+def settled(server):
     """The same, when what the last guest left has been seen and dropped."""
-    seen = [holdings(pid)]
+    wait_until(lambda: no_guest(server), 10, "hvsim has seen the guest go")
+    seen = []
 
     def steady():
-        seen.append(holdings(pid))
-        return len(seen) > 5 and all(s == seen[-1] for s in seen[-5:])
-    wait_until(steady, 10, "hvsim comes to rest")
+        seen.append(holdings(server.pid))
+        return len(seen) > 40 and all(s == seen[-1] for s in seen[-40:])
+    wait_until(steady, 20, "hvsim comes to rest")
     return seen[-1]
 
 
@@ -62,14 +69,14 @@ def check_clean(server, before, machine, kills, command):
     done = server.exec(command)
     done.ok()
 
-    assert settled(server.pid) == before, f"after {kills} kills"
+    assert settled(server) == before, f"after {kills} kills"
 
 
 def killed_guests(machine, kills):
     server = machine.serve(["--nic", "queues=4,port=echo", "--seed", "7"])
     short = [LOAD, "--messages", "2000", "--queues", "4"]
     server.exec(short).ok()         # what is made once is there now
-    before = settled(server.pid)
+    before = settled(server)
     files = files_below(machine.folder)
     step = max(kills // 10, 1)
     for i in range(0, kills, step):
@@ -96,7 +103,7 @@ def test_builtin_drivers_killed_at_random_points_leave_nothing(machine):
     eal = [*NO_HUGE, "--no-shconf"]
     short = ethdev(eal, "--queues", "4", "--rounds", "1")
     server.exec(short).ok()
-    before = settled(server.pid)
+    before = settled(server)
     rng = random.Random(SEED)
     for i in range(40):
         guest = server.start(ethdev(eal, "--queues", "4", "--forever"))
