@@ -88,14 +88,13 @@ port_room(struct sw_port *port)
 	return nic->data_path == NVSP_DATA_PATH_VF ? UINT_MAX : rx_room(port);
 }
 
-/* A guest receives once it has set its packet filter. */
+/* Sources wait for this: before it, frames would be lost on the way. */
 static bool
 port_ready(struct sw_port *port)
 {
 	const struct vsp_nic *nic = container_of(port, struct vsp_nic, port);
 
-	return nic->data_path == NVSP_DATA_PATH_VF ||
-		(nic->state == NIC_OPERATIONAL && nic->filter != 0);
+	return nic->state == NIC_OPERATIONAL && nic->filter != 0 && nic->link_up;
 }
 
 static void
