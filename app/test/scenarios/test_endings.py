@@ -159,16 +159,20 @@ def test_hvsim_run_ends_with_the_status_of_its_command(machine):
 
 @pytest.mark.quick
 def test_nothing_is_left_in_the_file_system(machine):
-    before = {p for place in ("/tmp", "/dev/shm", "/run", "/var/run")
-              for p in Path(place).glob("*hvsim*")}
-    machine.run(["--nic", "port=echo"], [LOAD, "--messages", "100"]).ok()
+    """Of the folders that hvsim told its guests, and of its socket."""
+    told = machine.run(["--nic", "port=echo"], ["sh", "-c", "echo $HVSIM_DIR; ls $HVSIM_DIR"])
+    folder = Path(told.ok().out.splitlines()[0])
+    assert folder.is_absolute() and len(told.out.splitlines()) > 1
+    assert not folder.exists() and not folder.parent.exists()
     server = machine.serve(["--nic", "port=echo"])
+    told = server.exec(["sh", "-c", "echo $HVSIM_DIR"])
+    folder = Path(told.ok().out.strip())
+    assert folder.exists()
     server.exec([LOAD, "--messages", "100"]).ok()
     server.end()
-    after = {p for place in ("/tmp", "/dev/shm", "/run", "/var/run")
-             for p in Path(place).glob("*hvsim*")}
-    assert after <= before
+    assert not folder.exists() and not folder.parent.exists()
     assert not server.control.exists()
+    assert files_below(machine.folder) == []
 
 
 # ---- nobody blocks anybody ----
