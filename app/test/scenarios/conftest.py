@@ -6,6 +6,7 @@ A test that cannot run on this machine fails, and says what is missing; with
 HVSIM_ALLOW_SKIP=1 it is skipped instead.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -264,18 +265,32 @@ def user_machine(tmp_path_factory):
         shutil.rmtree(folder)
 
 
+HUGEPAGES = 256
+
+
+def more_hugepages(count):
+    """Changes the kernel's pool; other test runs may do the same meanwhile.
+    Returns by how many it changed."""
+    with open("/proc/sys/vm/nr_hugepages", "r+", encoding="ascii") as pool:
+        fcntl.flock(pool, fcntl.LOCK_EX)
+        before = int(pool.read())
+        pool.seek(0)
+        pool.write(str(max(before + count, 0)))
+        pool.flush()
+        pool.seek(0)
+        return int(pool.read()) - before
+
+
 @pytest.fixture(scope="session")
 def hugepages(tmp_path_factory):
     """A hugetlbfs of 512 MB in a private place; the pages are given back."""
     need_root()
-    pages = Path("/proc/sys/vm/nr_hugepages")
-    before = int(pages.read_text())
     folder = tmp_path_factory.mktemp("huge")
-    mounted = False
+    mounted, got = False, 0
     try:
-        pages.write_text(str(before + 256))
-        if int(pages.read_text()) < before + 256:
-            cannot("the kernel has no 256 free hugepages")
+        got = more_hugepages(HUGEPAGES)
+        if got < HUGEPAGES:
+            cannot(f"the kernel has {got} free hugepages, not {HUGEPAGES}")
         mount = run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", folder])
         if mount.status != 0:
             cannot(f"hugetlbfs cannot be mounted: {mount.err.strip()}")
@@ -286,7 +301,8 @@ def hugepages(tmp_path_factory):
     finally:
         if mounted:
             run(["umount", folder])
-        pages.write_text(str(before))
+        if got > 0:
+            more_hugepages(-got)
 
 
 class Memory:
