@@ -57,6 +57,9 @@ struct kern_monitor {
 	struct hv_channel *by_id[KERN_MONITOR_IDS];
 	struct hv_channel *by_relid[KERN_RELIDS];
 	struct vmbus_monitor_page shadow;       /* what nobody but us may change */
+	/* Until when a channel's bits are excused that the host took away: a guest
+	 * that signals does not know of it yet. */
+	uint64_t id_excused_ns[KERN_MONITOR_IDS], relid_excused_ns[KERN_RELIDS];
 	unsigned int open_channels;
 	uint64_t last_traffic_ns, next_look_ns, next_compare_ns;
 	uint64_t looks, signals, foreign;

@@ -20,6 +20,7 @@
 #define TRAFFIC_NS 2000000u
 #define PERIOD_IDLE_NS 900000u
 #define COMPARE_NS 10000000u
+#define EXCUSED_NS 1000000000u
 #define CONNECTION_ID_FIRST 0x10000u
 
 static struct vmbus_monitor_page *
@@ -121,6 +122,7 @@ monitor_channel_remove(struct hv_channel *channel)
 		return;
 	int_page_take(vm, channel->relid);
 	vm->monitor->by_relid[channel->relid] = NULL;
+	vm->monitor->relid_excused_ns[channel->relid] = engine_now_ns() + EXCUSED_NS;
 	channel->relid = 0;
 	if (id == VMBUS_MONITOR_NONE)
 		return;
@@ -128,6 +130,7 @@ monitor_channel_remove(struct hv_channel *channel)
 	__atomic_fetch_and(&monitor_page(vm)->trigger[id / VMBUS_MONITOR_BITS].pending,
 		~(1u << id % VMBUS_MONITOR_BITS), __ATOMIC_RELAXED);
 	vm->monitor->by_id[id] = NULL;
+	vm->monitor->id_excused_ns[id] = engine_now_ns() + EXCUSED_NS;
 	vm->monitor_used[id / 8] &= (uint8_t)~(1u << id % 8);
 	channel->monitor_id = VMBUS_MONITOR_NONE;
 }
@@ -164,16 +167,20 @@ foreign(struct kern_vm *vm, const char *what)
 {
 	const struct kern_device *device = vm->devices;
 	struct vsp_nic *nic = device != NULL && device->next == NULL ? device->nic : NULL;
+	char whose[160];
 
 	vm->monitor->foreign++;
-	vsp_foreign_bit(kern_vm_guest(vm), nic, what);
+	snprintf(whose, sizeof(whose), "%s: %s", vm->name, what);
+	vsp_foreign_bit(kern_vm_guest(vm), nic, whose);
 }
 
 static void
-foreign_bit(struct kern_vm *vm, const char *page, uint32_t bit)
+foreign_bit(struct kern_vm *vm, const char *page, uint32_t bit, uint64_t excused_ns)
 {
 	char what[80];
 
+	if (engine_now_ns() < excused_ns)
+		return;
 	snprintf(what, sizeof(what), "%s bit %u belongs to no channel", page, bit);
 	foreign(vm, what);
 }
@@ -277,7 +284,8 @@ int_page_word(struct kern_vm *vm, uint32_t index, uint64_t word)
 		if (channel != NULL && channel->monitor_id == VMBUS_MONITOR_NONE)
 			continue;
 		if (int_page_take(vm, relid) && channel == NULL)
-			foreign_bit(vm, "interrupt page", relid);
+			foreign_bit(vm, "interrupt page", relid,
+				vm->monitor->relid_excused_ns[relid]);
 	}
 }
 
@@ -313,7 +321,8 @@ group_look(struct kern_vm *vm, uint32_t group)
 
 		pending &= pending - 1;
 		if (channel == NULL) {
-			foreign_bit(vm, "monitor page pending", id);
+			foreign_bit(vm, "monitor page pending", id,
+				vm->monitor->id_excused_ns[id]);
 		} else if (channel->state == KERN_CHANNEL_OPEN) {
 			vsp_channel_signalled(channel->vsp);
 			signals++;

@@ -117,13 +117,13 @@ vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
 {
 	static unsigned int lines;
 
+	(void)guest;
 	if (nic != NULL) {
 		vsp_violation(&nic->channel[0], VSP_RULE_FOREIGN_BIT, "%s", what);
 		return;
 	}
 	violations++;
 	if (lines++ < LINES_PER_RULE)
-		log_warning("guest %p: violation %s: %s (%s)", (void *)guest,
-			vsp_rule_name(VSP_RULE_FOREIGN_BIT),
+		log_warning("violation %s: %s (%s)", vsp_rule_name(VSP_RULE_FOREIGN_BIT),
 			vsp_rule_text(VSP_RULE_FOREIGN_BIT), what);
 }

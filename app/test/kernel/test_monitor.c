@@ -140,6 +140,31 @@ pending_bits_without_a_channel_are_foreign(void **state)
 }
 
 static void
+a_guest_may_signal_before_it_hears_that_its_channel_is_gone(void **state)
+{
+	uint32_t relid;
+
+	(void)state;
+	start("", true);
+	relid = f.device->primary->relid;
+	fixture_rescind(&f);
+	fixture_offer(&f, false);       /* somebody else's */
+	assert_int_equal(kern_device_open(f.device), 0);
+	set_pending(0);
+	set_interrupt(relid);
+	clock_advance(100 * MS);
+	round_poll(f.vm);
+	assert_int_equal(fake.foreign, 0);
+	assert_int_equal(monitor->trigger[0].pending, 0);
+	clock_advance(1000 * MS);
+	set_pending(0);
+	set_interrupt(relid);
+	round_poll(f.vm);
+	assert_int_equal(fake.foreign, 2);
+	fixture_stop(&f);
+}
+
+static void
 interrupt_page_bits_without_a_channel_are_foreign(void **state)
 {
 	(void)state;
@@ -296,6 +321,7 @@ main(void)
 		cmocka_unit_test(without_traffic_looks_become_rare_but_never_rarer_than_a_millisecond),
 		cmocka_unit_test(the_slot_of_a_channel_holds_its_connection_and_the_offered_latency),
 		cmocka_unit_test(pending_bits_without_a_channel_are_foreign),
+		cmocka_unit_test(a_guest_may_signal_before_it_hears_that_its_channel_is_gone),
 		cmocka_unit_test(interrupt_page_bits_without_a_channel_are_foreign),
 		cmocka_unit_test(any_other_change_of_the_pages_is_foreign_and_put_back),
 		cmocka_unit_test(a_guest_that_keeps_to_its_own_slots_is_never_reported),
