@@ -158,13 +158,17 @@ static int
 start_machine(struct session *session)
 {
 	char error[1024];
+	int ret;
 
 	if (wants_physical(&session->options->config) && !frames_readable())
 		return command_failed(session->command, "--iova pa: only root may see physical "
 			"addresses (CAP_SYS_ADMIN, /proc/PID/pagemap)");
-	if (machine_start(&session->options->config, session->folder.path, error,
-			sizeof(error)) < 0)
+	ret = machine_start(&session->options->config, session->folder.path, error,
+		sizeof(error));
+	if (ret == -EINVAL)
 		return usage_error(session->command, "%s", error);
+	if (ret < 0)
+		return command_failed(session->command, "%s", error);
 	load_start();
 	return 0;
 }

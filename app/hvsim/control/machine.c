@@ -306,7 +306,7 @@ guests_create(char *error, unsigned int bytes)
 {
 	for (const struct config_guest *g = machine.config->guests; g != NULL; g = g->next) {
 		if (kern_vm_create(g, machine.folder, error, bytes) == NULL)
-			return -EINVAL;
+			return -EIO;
 	}
 	return 0;
 }
