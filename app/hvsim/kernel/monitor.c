@@ -135,6 +135,22 @@ monitor_channel_remove(struct hv_channel *channel)
 	channel->monitor_id = VMBUS_MONITOR_NONE;
 }
 
+/* While no channel was open nobody looked, and a guest that ended may have left
+ * bits of channels that are gone. */
+static void
+stale_bits_clear(struct kern_vm *vm)
+{
+	for (uint32_t id = 0; id < KERN_MONITOR_IDS; id++) {
+		if (vm->monitor->by_id[id] == NULL)
+			__atomic_fetch_and(&monitor_page(vm)->trigger[id / VMBUS_MONITOR_BITS].pending,
+				~(1u << id % VMBUS_MONITOR_BITS), __ATOMIC_RELAXED);
+	}
+	for (uint32_t relid = 0; relid < KERN_RELIDS; relid++) {
+		if (vm->monitor->by_relid[relid] == NULL)
+			int_page_take(vm, relid);
+	}
+}
+
 /* From now on we look: soon, for the guest is about to speak. */
 void
 monitor_channel_opened(struct hv_channel *channel)
@@ -142,8 +158,10 @@ monitor_channel_opened(struct hv_channel *channel)
 	struct kern_vm *vm = channel->device->vm;
 	struct kern_monitor *monitor = vm->monitor;
 
-	if (monitor->open_channels++ == 0)
+	if (monitor->open_channels++ == 0) {
+		stale_bits_clear(vm);
 		monitor->next_compare_ns = engine_now_ns() + COMPARE_NS;
+	}
 	monitor->last_traffic_ns = engine_now_ns();
 	monitor->next_look_ns = 0;
 	idle_wake(vm);

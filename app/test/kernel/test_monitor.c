@@ -165,6 +165,26 @@ a_guest_may_signal_before_it_hears_that_its_channel_is_gone(void **state)
 }
 
 static void
+what_a_guest_left_behind_is_not_held_against_the_next(void **state)
+{
+	uint32_t relid;
+
+	(void)state;
+	start("", true);
+	relid = f.device->primary->relid;
+	fixture_rescind(&f);
+	set_pending(0);
+	set_interrupt(relid);
+	kern_device_release(f.device);
+	clock_advance(10000 * MS);
+	fixture_offer(&f, false);
+	assert_int_equal(kern_device_open(f.device), 0);
+	round_poll(f.vm);
+	assert_int_equal(fake.foreign, 0);
+	fixture_stop(&f);
+}
+
+static void
 interrupt_page_bits_without_a_channel_are_foreign(void **state)
 {
 	(void)state;
@@ -322,6 +342,7 @@ main(void)
 		cmocka_unit_test(the_slot_of_a_channel_holds_its_connection_and_the_offered_latency),
 		cmocka_unit_test(pending_bits_without_a_channel_are_foreign),
 		cmocka_unit_test(a_guest_may_signal_before_it_hears_that_its_channel_is_gone),
+		cmocka_unit_test(what_a_guest_left_behind_is_not_held_against_the_next),
 		cmocka_unit_test(interrupt_page_bits_without_a_channel_are_foreign),
 		cmocka_unit_test(any_other_change_of_the_pages_is_foreign_and_put_back),
 		cmocka_unit_test(a_guest_that_keeps_to_its_own_slots_is_never_reported),
