@@ -58,7 +58,8 @@ struct gen {
 
 /* ---- options ---- */
 
-static const uint32_t imix[] = { 64, 64, 64, 64, 64, 64, 64, 594, 594, 594, 594, 1518 };
+/* The simple IMIX is 64, 594 and 1518 with the FCS; these are without. */
+static const uint32_t imix[] = { 60, 60, 60, 60, 60, 60, 60, 590, 590, 590, 590, 1514 };
 
 static int
 parse_size(const char *text, uint32_t *size)
@@ -515,7 +516,7 @@ const struct port_kind port_kind_gen = {
 	"  ready and keeps its schedule from then on; frames for which there is no\n"
 	"  room are counted as gen_host_drops, and are missing at the receiver.\n"
 	"    size=SIZES     64, 64-1500 (at random), [64,512,1514] (in turn), or imix\n"
-	"                   (64, 594 and 1518 bytes, 7:4:1); 60 to 9238, default 64\n"
+	"                   (60, 590 and 1514 bytes, 7:4:1); 60 to 9238, default 64\n"
 	"    rate=RATE      1Mpps, 500kpps, max = as much as there is room; default 1Mpps\n"
 	"    flows=N        1 to 65536, by source address and port; default 1\n"
 	"    count=N        stop after so many frames (default: never)\n"

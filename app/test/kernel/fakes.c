@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,26 @@ guest_memory_page(struct guest_memory *memory, uint64_t page_number, uint32_t of
 
 /* ---- the fixture ---- */
 
+/* What the last test made, and left if it failed. */
+static char leftover[sizeof(((struct kern_fixture *)0)->parent)];
+
+static int
+leftover_entry(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void
+leftover_remove(void)
+{
+	if (leftover[0] != '\0')
+		nftw(leftover, leftover_entry, 16, FTW_DEPTH | FTW_PHYS);
+	leftover[0] = '\0';
+}
+
 void
 fixture_start(struct kern_fixture *f, const char *profile)
 {
@@ -152,7 +173,10 @@ fixture_start(struct kern_fixture *f, const char *profile)
 	/* A disk may need most of a millisecond for each file. */
 	snprintf(f->parent, sizeof(f->parent), "%s/hvsim-test-kernel-XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	leftover_remove();
+	atexit(leftover_remove);
 	assert_non_null(mkdtemp(f->parent));
+	snprintf(leftover, sizeof(leftover), "%s", f->parent);
 	snprintf(config.kernel_profile, sizeof(config.kernel_profile), "%s", profile);
 	f->vm = kern_vm_create(&config, f->parent, error, sizeof(error));
 	if (f->vm == NULL)

@@ -84,7 +84,7 @@ frames_that_come_back_are_verified(void **state)
 	assert_int_equal(stat_of(gen, "gen_received"), 50000);
 	assert_int_equal(stat_of(gen, "gen_lost") + stat_of(gen, "gen_corrupt"), 0);
 	assert_int_equal(stat_of(gen, "rx_bytes"),
-		50000 / 12 * (7 * 64 + 4 * 594 + 1518) + 7 * 64 + 594);
+		50000 / 12 * (7 * 60 + 4 * 590 + 1514) + 7 * 60 + 590);
 }
 
 static void
