@@ -18,6 +18,7 @@
 #include "../control/report.h"
 #include "../control/trace_file.h"
 #include "../core/engine.h"
+#include "../core/file.h"
 #include "../core/log.h"
 #include "../switch/switch.h"
 #include "../vsp/vsp.h"
@@ -223,7 +224,7 @@ start_stats(struct session *session)
 
 	if (path == NULL)
 		return 0;
-	session->stats_json = fopen(path, "we");
+	session->stats_json = file_open(path, "w");
 	if (session->stats_json == NULL)
 		return usage_error(session->command, "%s: %s", path, strerror(errno));
 	return 0;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../core/file.h"
 #include "trace.h"
 
 static FILE *file;
@@ -25,7 +26,7 @@ static struct trace_listener listener = { .line = file_line };
 int
 trace_file_start(const char *path)
 {
-	file = fopen(path, "we");
+	file = file_open(path, "w");
 	if (file == NULL)
 		return -errno;
 	setvbuf(file, NULL, _IOLBF, 0);

@@ -2,6 +2,7 @@
 
 /* Log lines to standard error and, where wanted, to a file. */
 
+#include "file.h"
 #include "log.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ log_set_file(const char *path)
 	FILE *file = NULL;
 
 	if (path != NULL) {
-		file = fopen(path, "ae");
+		file = file_open(path, "a");
 		if (file == NULL)
 			return -errno;
 		setvbuf(file, NULL, _IOLBF, 0);

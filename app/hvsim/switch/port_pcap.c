@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "../core/engine.h"
+#include "../core/file.h"
 #include "../core/log.h"
 #include "../core/units.h"
 #include "../core/util.h"
@@ -117,13 +118,22 @@ static const struct port_option pcap_options[] = {
 static int
 replay_open(struct replay *replay, char why[PCAP_ERRBUF_SIZE])
 {
+	FILE *file = file_open(replay->path, "r");
+
 	replay->ahead = false;
 	replay->first_known = false;
 	replay->loop_frames = 0;
-	replay->pcap = pcap_open_offline_with_tstamp_precision(replay->path,
-		PCAP_TSTAMP_PRECISION_NANO, why);
-	if (replay->pcap == NULL)
+	if (file == NULL) {
+		snprintf(why, PCAP_ERRBUF_SIZE, "%.180s: %s", replay->path,
+			errno == EINVAL ? "not a regular file" : strerror(errno));
 		return -EINVAL;
+	}
+	replay->pcap = pcap_fopen_offline_with_tstamp_precision(file,
+		PCAP_TSTAMP_PRECISION_NANO, why);
+	if (replay->pcap == NULL) {
+		fclose(file);
+		return -EINVAL;
+	}
 	if (pcap_datalink(replay->pcap) != DLT_EN10MB) {
 		snprintf(why, PCAP_ERRBUF_SIZE, "%.200s: its link type is not Ethernet",
 			replay->path);

@@ -346,6 +346,25 @@ hvsim_writes_what_it_was_asked_to_tell(void **state)
 }
 
 static void
+a_fifo_that_nobody_holds_is_refused_and_not_waited_for(void **state)
+{
+	static const char *const options[] = {
+		"--trace $d/fifo", "--stats-json $d/fifo", "--log-file $d/fifo",
+		"--capture nic0=$d/fifo", "--nic port=pcap:record=$d/fifo",
+		"--nic port=pcap:replay=$d/fifo",
+	};
+
+	(void)state;
+	shell("mkfifo %s/fifo", folder);
+	for (unsigned int i = 0; i < ARRAY_SIZE(options); i++) {
+		assert_int_equal(shell("d=%s; timeout -s KILL 10 $HVSIM run %s -- true", folder,
+			options[i]), 2);
+	}
+	shell("rm %s/fifo", folder);
+	expect_nothing_left();
+}
+
+static void
 a_topology_file_gives_way_to_options(void **state)
 {
 	(void)state;
@@ -486,6 +505,7 @@ main(void)
 		CASE(a_command_that_ignores_sigterm_is_killed_in_bounded_time),
 		CASE(nothing_is_left_when_hvsim_is_killed),
 		CASE(hvsim_writes_what_it_was_asked_to_tell),
+		CASE(a_fifo_that_nobody_holds_is_refused_and_not_waited_for),
 		CASE(a_topology_file_gives_way_to_options),
 		CASE(long_paths_work),
 		CASE(serve_says_how_to_join_and_ends_cleanly),
