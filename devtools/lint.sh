@@ -7,6 +7,10 @@ bad=0
 
 /usr/bin/python3 devtools/check-layers.py || bad=1
 /usr/bin/python3 devtools/check-sizes.py || bad=1
+/usr/bin/python3 devtools/gen-tables.py --check || bad=1
+html=$(mktemp -d)
+sphinx-build -q -W --keep-going -b html -d "$html/doctrees" doc "$html/html" || bad=1
+rm -rf "$html"
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 shellcheck -S warning "${scripts[@]}" || bad=1
 mapfile -t python < <(git ls-files '*.py')

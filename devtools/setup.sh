@@ -22,7 +22,7 @@ peer=(dpdk libdpdk-dev)
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(clang libclang-rt-14-dev llvm universal-ctags shellcheck git)
+full=(clang libclang-rt-14-dev llvm universal-ctags shellcheck git gdb python3-sphinx)
 
 check_only=0
 while [ $# -gt 0 ]; do
