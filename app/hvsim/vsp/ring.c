@@ -183,7 +183,7 @@ host_rx_ring_publish(struct host_rx_ring *ring)
 	ring->published = ring->read;
 	/* Partner: a guest that waits for room stores pending_send_bytes, fences,
 	 * and looks at read_index again. One of us must see the other. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	full_fence();
 	pending = __atomic_load_n(&ring->page->pending_send_bytes, __ATOMIC_RELAXED);
 	pending &= ~7u;         /* some guests write what they need less one */
 	if (pending == 0)
@@ -206,7 +206,7 @@ host_rx_ring_mask(struct host_rx_ring *ring, bool masked)
 	/* Partner: the guest's fence between its store of write_index and its load of
 	 * this mask. Either it sees the mask open and signals, or our look at the
 	 * ring after this fence sees its packet. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	full_fence();
 }
 
 bool
@@ -285,7 +285,7 @@ host_tx_ring_want(struct host_tx_ring *ring, uint32_t bytes)
 	__atomic_store_n(&ring->page->pending_send_bytes, ring->pending, __ATOMIC_RELAXED);
 	/* Partner: the guest's fence between its store of read_index and its load of
 	 * pending_send_bytes: it sees our wish, or we see its index. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	full_fence();
 	if (tx_look(ring) < 0)
 		return -EPROTO;
 	if (tx_free_from(ring, ring->read_seen) >= bytes)
@@ -355,7 +355,7 @@ host_tx_ring_publish(struct host_tx_ring *ring)
 	ring->committed = ring->write;
 	/* Partner: the guest's fence between opening its mask and looking at
 	 * write_index again: it sees the packet, or we see the mask open. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	full_fence();
 	if (__atomic_load_n(&ring->page->interrupt_mask, __ATOMIC_RELAXED) != 0)
 		return false;
 	return __atomic_load_n(&ring->page->read_index, __ATOMIC_ACQUIRE) == old;

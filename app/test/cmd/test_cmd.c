@@ -256,12 +256,17 @@ the_command_sees_its_nic_and_nobody_else_does(void **state)
 static void
 what_is_preloaded_already_stays_and_comes_first(void **state)
 {
+	const char *first = output;
+
 	(void)state;
 	/* the option: for when hvsim itself is built with the sanitizer */
-	assert_int_equal(shell("ASAN_OPTIONS=verify_asan_link_order=0 "
+	assert_int_equal(shell("ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 "
 		"LD_PRELOAD=libjansson.so.4 $HVSIM run -- "
 		"sh -c 'echo $LD_PRELOAD'"), 0);
-	assert_memory_equal(output, "libjansson.so.4:/", 17);
+	/* Nothing may come before the sanitizer's own library. */
+	if (strncmp(output, "libasan.so", 10) == 0)
+		first += strcspn(output, ":") + 1;
+	assert_memory_equal(first, "libjansson.so.4:/", 17);
 	expect_in_output("libhvsim-guest.so\n");
 }
 

@@ -98,7 +98,7 @@ tg_tx_ring_put(struct tg_tx_ring *ring, const struct tg_piece *pieces, unsigned 
 
 	/* Partner: a host that is about to sleep stores mask = 0, fences, and looks
 	 * at write_index again. One side must see the other. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();         /* TSan builds have no C11 fences */
 	*signal = __atomic_load_n(&ring->page->interrupt_mask, __ATOMIC_RELAXED) == 0 &&
 		__atomic_load_n(&ring->page->read_index, __ATOMIC_RELAXED) == old;
 	return 0;
@@ -169,7 +169,7 @@ tg_rx_ring_publish(struct tg_rx_ring *ring)
 	__atomic_store_n(&ring->page->read_index, ring->read, __ATOMIC_RELEASE);
 	/* Partner: a host without room stores pending_send_bytes, fences, and looks
 	 * at read_index again before it sleeps. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__sync_synchronize();         /* TSan builds have no C11 fences */
 	pending = __atomic_load_n(&ring->page->pending_send_bytes, __ATOMIC_RELAXED);
 	write = __atomic_load_n(&ring->page->write_index, __ATOMIC_RELAXED);
 	old_free = ring->data_bytes - used_bytes(write, ring->published, ring->data_bytes);
