@@ -93,6 +93,7 @@ const struct command command_exec = {
 	"                   runs)\n"
 	"  --guest NAME     which guest (the only one)\n"
 	"\n"
-	"  hvsim exec -- dpdk-testpmd --no-huge -m 512 --no-pci -- --auto-start\n"
+	"  hvsim exec -- dpdk-testpmd --no-huge -m 256 --no-pci --iova-mode=va -- \\\n"
+	"      -i --total-num-mbufs=8192\n"
 	"  hvsim exec --guest left -- sh\n",
 };

@@ -58,8 +58,8 @@ print_help(void)
 		"  hvsim COMMAND --help   explains a command, with examples\n"
 		"  hvsim --version        prints the version\n\n"
 		"A first run, one NIC with 4 queues whose frames come back:\n"
-		"  hvsim run --nic queues=4,port=echo -- dpdk-testpmd --no-huge -m 512 "
-		"--no-pci --iova-mode=va -- --auto-start\n");
+		"  hvsim run --nic queues=4,port=echo -- dpdk-testpmd -l 0-1 --no-huge "
+		"-m 256 --no-pci --iova-mode=va -- -i --total-num-mbufs=8192\n");
 }
 
 static const struct command *

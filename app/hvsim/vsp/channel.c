@@ -485,7 +485,7 @@ vsp_channel_opened(struct vsp_channel *channel, struct hv_channel *handle,
 	channel->state = CHANNEL_AWAKE;
 	channel->counters.opens++;
 	channel_end_update(nic);
-	trace_event(nic->config.name, channel->index, "opened, %u + %u bytes of rings",
+	trace_event(nic->config.name, channel_relid(channel), "opened, %u + %u bytes of rings",
 		rings->to_host_bytes, rings->to_guest_bytes);
 	engine_timer_arm(&channel->unstick_timer, engine_now_ns() + UNSTICK_NS, unstick, channel);
 	engine_kick();
@@ -508,7 +508,7 @@ vsp_channel_closed(struct vsp_channel *channel)
 	pending_free(channel);
 	rx_channel_close(channel);
 	channel_end_update(nic);
-	trace_event(nic->config.name, channel->index, "closed");
+	trace_event(nic->config.name, channel_relid(channel), "closed");
 	if (channel->index != 0)
 		return;
 	/* The buffers and the subchannels go with the primary. */

@@ -103,7 +103,7 @@ vsp_violation(struct vsp_channel *channel, enum vsp_rule rule, const char *forma
 	va_end(args);
 	violation_log(channel, rule, details);
 	if (nic->rule_counts[rule] <= LINES_PER_RULE)
-		trace_event(nic->config.name, channel->index, "violation %s: %s",
+		trace_event(nic->config.name, channel_relid(channel), "violation %s: %s",
 			vsp_rule_name(rule), details);
 	if (rules[rule].consequence == VSP_DEAD && channel->state != CHANNEL_CLOSED &&
 	    channel->state != CHANNEL_DEAD) {

@@ -308,6 +308,12 @@ void channel_complete(struct vsp_channel *channel, uint64_t transaction_id,
 void channel_send_transfer(struct vsp_channel *channel, uint64_t transaction_id,
 	const struct vmbus_transfer_range *range, const void *payload, uint32_t bytes);
 void channel_interrupt(struct vsp_channel *channel);
+/* What the guest calls the channel: for logs and traces. */
+static inline uint32_t
+channel_relid(const struct vsp_channel *channel)
+{
+	return channel->handle != NULL ? channel->nic->transport->relid(channel->handle) : 0;
+}
 bool channel_is_open(const struct vsp_channel *channel);        /* awake or asleep */
 /* The NIC's engine poller (nic.c sets it up); arg is the struct vsp_nic. */
 unsigned int channel_poll_nic(void *arg);

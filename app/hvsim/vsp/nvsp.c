@@ -41,14 +41,6 @@ nvsp_padded_bytes(const struct vsp_nic *nic)
 	return nic->nvsp >= first ? NVSP_MSG_BYTES_V61 : NVSP_MSG_BYTES_V1;
 }
 
-uint32_t
-nvsp_channel_relid(const struct vsp_channel *channel)
-{
-	const struct hv_transport *transport = channel->nic->transport;
-
-	return channel->handle != NULL ? transport->relid(channel->handle) : 0;
-}
-
 /* Copies a message into a zeroed buffer; returns its length on the wire. Two
  * messages travel unpadded: the data path switch and the indirection table. */
 static uint32_t
@@ -87,7 +79,7 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 		return;
 	if (bytes > 0) {
 		padded_bytes = pad(channel->nic, padded, message, bytes);
-		trace_message(channel->nic->config.name, nvsp_channel_relid(channel), TRACE_TO_GUEST,
+		trace_message(channel->nic->config.name, channel_relid(channel), TRACE_TO_GUEST,
 			TRACE_NVSP, message, bytes);
 	}
 	channel_complete(channel, request->transaction_id, padded, padded_bytes);
@@ -142,7 +134,7 @@ handle_revoke(struct vsp_channel *channel, const struct host_packet *packet)
 	(void)packet;
 	channel->state = CHANNEL_DEAD;
 	if (trace_on)
-		trace_event(channel->nic->config.name, nvsp_channel_relid(channel),
+		trace_event(channel->nic->config.name, channel_relid(channel),
 			"buffer revoked, channel ends");
 }
 
@@ -345,7 +337,7 @@ nvsp_handle(struct vsp_channel *channel, const struct host_packet *packet)
 		handle_rndis(channel, packet);
 		return;
 	}
-	trace_message(channel->nic->config.name, nvsp_channel_relid(channel), TRACE_TO_HOST,
+	trace_message(channel->nic->config.name, channel_relid(channel), TRACE_TO_HOST,
 		TRACE_NVSP, packet->payload, packet->payload_bytes);
 	handle_message(channel, packet, type);
 }

@@ -10,7 +10,6 @@
 #define NVSP_FRAME_DEFAULT 1514u
 #define NVSP_MESSAGE_BYTES_MAX 128u
 
-uint32_t nvsp_channel_relid(const struct vsp_channel *channel);
 
 /* ---- nvsp_setup.c ---- */
 /* What must have been seen before RNDIS: enum nic_seen. */
