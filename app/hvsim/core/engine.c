@@ -22,7 +22,7 @@
  * core takes to answer, far shorter than what a user would notice. */
 #define IDLE_SPIN_NS 50000u
 /* How often a busy round looks at descriptors. */
-#define FD_CHECK_NS 20000u
+#define FD_CHECK_NS 50000u
 #define EVENTS_PER_WAIT 32
 
 struct fd_entry {

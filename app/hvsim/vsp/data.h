@@ -87,7 +87,8 @@ copy_frame(uint8_t *to, const uint8_t *from, uint32_t n)
 
 /* ---- section.c ---- */
 
-/* Takes the section that has been free for longest; free_count > 0. */
+/* Takes the section that has been free for longest - under CHECK_FAST the one
+ * that came back last, which is still in the caches; free_count > 0. */
 static inline uint16_t
 section_pop(struct vsp_channel *channel)
 {
@@ -102,10 +103,15 @@ section_pop(struct vsp_channel *channel)
 static inline void
 list_push(struct vsp_channel *channel, uint16_t id)
 {
+	uint32_t mask = channel->free_size - 1, at = channel->free_head + channel->free_count;
+
 	if (unlikely(channel->free_count >= channel->free_size))
 		return;
-	channel->free_sections[(channel->free_head + channel->free_count) &
-		(channel->free_size - 1)] = id;
+	if (vsp_settings.check == CHECK_FAST) {
+		channel->free_head = (channel->free_head - 1) & mask;
+		at = channel->free_head;
+	}
+	channel->free_sections[at & mask] = id;
 	channel->free_count++;
 }
 

@@ -183,7 +183,7 @@ struct vsp_channel {
 	struct engine_timer unstick_timer;      /* looks once more after the open */
 	unsigned int unasked_signals;   /* in a row */
 	/* rx.c: the transfer being built, flushed at the end of the round */
-	uint16_t *free_sections;        /* a FIFO of section ids */
+	uint16_t *free_sections;        /* section ids: a FIFO, a stack under CHECK_FAST */
 	uint32_t free_head, free_count, free_size;
 	struct vmbus_transfer_range *ranges;
 	uint16_t *range_sections;
