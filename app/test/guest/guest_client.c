@@ -49,7 +49,7 @@ open_files_become(int64_t count)
 const char *
 uio_path(void)
 {
-	static char path[64];
+	static __thread char path[64];  /* looked up by several threads at once */
 	char dir[PATH_MAX];
 	struct dirent *d;
 	DIR *uio;

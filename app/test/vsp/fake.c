@@ -104,6 +104,8 @@ static void
 transport_interrupt(struct hv_channel *channel)
 {
 	((struct fake_guest_channel *)(void *)channel)->interrupts++;
+	if (fake.interrupted != NULL)
+		fake.interrupted();
 }
 
 static const uint8_t *

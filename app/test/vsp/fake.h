@@ -52,6 +52,7 @@ struct fake {
 	uint32_t recv_bytes, send_bytes;
 	bool pages_copied;                      /* the transport says: not in place */
 	uint8_t *copy;                          /* ... and gives this instead */
+	void (*interrupted)(void);      /* if set, called at each interrupt */
 	/* the switch */
 	bool echo;
 	struct fake_frame *frames;
