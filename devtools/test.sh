@@ -75,11 +75,15 @@ unit_tests() { # folder
 	return $ret
 }
 
-scenarios() { # folder, tier
-	say "scenarios, $2 tier"
-	HVSIM_BUILD=$1 timeout -k 10 3300 /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+scenarios() { # folder, marker, seconds
+	local start=$SECONDS
+	say "scenarios marked $2"
+	HVSIM_BUILD=$1 timeout -k 10 "$3" /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		--tb=short -m "$2" ${only:+-k "$only"} --junitxml "$results/scenarios-$2.xml" \
 		"$tree/app/test/scenarios" || broken=1
+	say "scenarios marked $2: $((SECONDS - start)) s"
+	[ -f "$results/scenarios-$2.xml" ] ||
+		echo "step failed scenarios marked $2: no result" >>"$results/steps"
 }
 
 cd "$tree" || exit 1
@@ -91,26 +95,32 @@ if step "build" build_tree "$build"; then
 	if [ -z "$only" ]; then
 		step "unit tests" unit_tests "$build"
 	fi
-	scenarios "$build" quick
+	scenarios "$build" quick 1500
 fi
 if [ $tier = full ]; then
-	scenarios "$build" full
+	scenarios "$build" full 2400
 	if [ -z "$only" ]; then
-		if step "build with ASan and UBSan" build_tree "$build-asan" \
-			-Db_sanitize=address,undefined -Db_lundef=false; then
+		step "instructions per frame" devtools/check-budget.py "$build"
+	fi
+	# Whatever a sanitizer reports ends the program and fails its test.
+	export ASAN_OPTIONS=halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+	if step "build with ASan and UBSan" build_tree "$build-asan" \
+		-Db_sanitize=address,undefined -Db_lundef=false; then
+		if [ -z "$only" ]; then
 			step "unit tests under ASan and UBSan" unit_tests "$build-asan"
-			say "sanitized scenarios"
-			HVSIM_BUILD=$build-asan timeout -k 10 1500 /usr/bin/python3 -m pytest -q \
-				-p no:cacheprovider --tb=short -m sanitized \
-				--junitxml "$results/scenarios-asan.xml" \
-				"$tree/app/test/scenarios" || broken=1
 		fi
+		scenarios "$build-asan" sanitized 1500
+	fi
+	if [ -z "$only" ]; then
 		if step "build with TSan" build_tree "$build-tsan" -Db_sanitize=thread -Db_lundef=false; then
 			step "unit tests under TSan" unit_tests "$build-tsan"
 		fi
 		step "build with clang" env CC=clang bash -c \
 			'[ -f "$1/build.ninja" ] || meson setup "$1" "$2"; ninja -C "$1"' \
 			- "$build-clang" "$tree"
+		step "build without optimization" build_tree "$build-O0" -Doptimization=0
 	fi
 else
 	say "left out: the full tier (long scenarios, sanitizer and clang builds): --full"

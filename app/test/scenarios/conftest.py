@@ -115,12 +115,23 @@ def run(args, timeout=60, env=None, user=None, cwd=None):
     return Done(args, proc.returncode, out, err)
 
 
+def sanitizer_env(folder):
+    """Sends what the sanitizers report, of hvsim and of any guest, to files
+    that the end of the test looks for."""
+    env = {}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+        old = os.environ.get(name)
+        env[name] = ":".join([*([old] if old else []), f"log_path='{folder}/sanitizer-report'"])
+    return env
+
+
 class Machine:
     """How tests start hvsim: `run` for one command as the guest, `serve` for
     a host that stays."""
 
     def __init__(self, folder, env, user=None):
-        self.folder, self.env, self.user = folder, env, user
+        self.folder, self.user = folder, user
+        self.env = {**sanitizer_env(folder), **env}
         self.count = 0
         self.servers = []
 
@@ -145,6 +156,10 @@ class Machine:
     def end(self):
         for server in self.servers:
             server.end()
+        reports = sorted(self.folder.glob("sanitizer-report*"))
+        if reports:
+            pytest.fail("\n".join(p.read_text(errors="replace")[:4000] for p in reports),
+                        pytrace=False)
 
 
 class Server:

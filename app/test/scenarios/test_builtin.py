@@ -3,7 +3,6 @@
 was written against real Hyper-V. Its traps: the MTU is 1500, one probe per
 process, page numbers of 32 bits."""
 
-import json
 import random
 import struct
 
@@ -205,23 +204,3 @@ def test_the_builtin_driver_of_2211_does_not_see_a_nic_without_monitor(machine):
     done = machine.run(["--nic", "port=echo,monitor=off"], ethdev(NO_HUGE))
     assert done.status != 0
     assert done.steps()[0] == {"step": "probe", "error": "No such device"}
-
-
-@pytest.mark.full
-def test_a_loaded_host_costs_at_most_0_35_of_what_the_driver_costs(machine):
-    """64-byte frames there and back on one queue: hvsim's busy cycles a frame
-    against those of the built-in driver in the same run; the median of five,
-    as other programs run here."""
-    shares = []
-    for _ in range(5):
-        done = machine.run(["--check", "fast", "--cpus", "1", "--nic", "queues=1,port=echo"],
-                           ethdev(NO_HUGE, "--mode", "speed", "--bytes", "64", "--rounds", "1",
-                                  "--frames", "2000000", "--seconds", "20", "--window", "256"),
-                           timeout=60)
-        result = done.ok().results()[0]
-        host = done.stats["host"]["busy_cycles"] / result["frames"]
-        driver = result["cycles"] / result["frames"]
-        shares.append(host / driver)
-        print(json.dumps({"host_cycles": round(host), "driver_cycles": round(driver),
-                          "frames": result["frames"], "seconds": result["seconds"]}))
-    assert sorted(shares)[2] <= 0.35, shares

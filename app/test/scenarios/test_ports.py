@@ -79,6 +79,7 @@ def recorded(path):
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_a_replayed_file_is_recorded_byte_for_byte(machine, tmp_path):
     source, copy = tmp_path / "in.pcap", tmp_path / "out.pcapng"
     frames = write_frames(source)
@@ -91,6 +92,7 @@ def test_a_replayed_file_is_recorded_byte_for_byte(machine, tmp_path):
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_a_guest_receives_a_replayed_file_and_its_capture_shows_it(machine, tmp_path):
     source, capture = tmp_path / "in.pcap", tmp_path / "nic0.pcapng"
     frames = write_frames(source)
@@ -101,6 +103,7 @@ def test_a_guest_receives_a_replayed_file_and_its_capture_shows_it(machine, tmp_
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_generated_frames_are_all_received(machine):
     done = machine.run(["--nic", "port=[gen:size=64-1500,rate=50kpps,count=20000,flows=100]"],
                        [LOAD, "--receive", "--seconds", "3"])
@@ -109,6 +112,7 @@ def test_generated_frames_are_all_received(machine):
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_a_generator_keeps_its_schedule_when_the_guest_does_not(machine):
     """A guest that is too slow loses frames; the generator does not wait."""
     server = machine.serve(["--nic", "port=[gen:size=64,rate=100kpps]"])

@@ -55,6 +55,7 @@ def test_the_wrong_guest_breaks_every_rule_there_is():
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_channels_without_a_monitor_work_by_interrupt_page(machine):
     done = machine.run(["--nic", "queues=4,port=echo,monitor=off", "--nic",
                         "queues=4,port=echo,monitor=off"], [RIGHT, "-k", "frames"], timeout=120)
@@ -71,6 +72,7 @@ def test_strict_makes_the_first_violation_the_exit_status(machine):
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_fast_checks_still_keep_the_host_alive(machine):
     """--check fast verifies less, but nothing a guest does ends hvsim."""
     done = machine.run([*TWO_NICS, "--check", "fast"], [WRONG, "--limit", "20"], timeout=280)
@@ -144,6 +146,7 @@ def test_a_hundred_thousand_correct_messages_break_no_rule(machine):
 
 
 @pytest.mark.quick
+@pytest.mark.sanitized
 def test_anonymous_memory_is_copied_and_shared_memory_is_not(machine):
     shared = machine.run(["--nic", "port=echo"], [LOAD, "--messages", "20000"]).ok().nic()
     assert shared["bytes_copied"] == 0 and shared["bytes_in_place"] > 0
