@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The face that EAL sees: scan, match, probe, plug and unplug. The bus table
+ * comes last.
+ *
+ * Stock DPDK carries a bus of the same name. Whichever was loaded first, the
+ * other one is taken over at our scan: its policy and the devargs that point to
+ * it become ours, and it is unregistered before anything is probed.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <rte_errno.h>
+#include <rte_interrupts.h>
+#include <rte_kvargs.h>
+#include <rte_memory.h>
+
+#include "vmbus_driver.h"
+#include "vmbus_log.h"
+
+#define VMBUS_BUS_NAME "vmbus"
+
+RTE_LOG_REGISTER(vmbus_logtype, bus.vmbus, NOTICE);
+
+TAILQ_HEAD(vmbus_device_list, vmbus_device);
+TAILQ_HEAD(vmbus_driver_list, vmbus_driver);
+
+static struct vmbus_device_list devices = TAILQ_HEAD_INITIALIZER(devices);
+static struct vmbus_driver_list drivers = TAILQ_HEAD_INITIALIZER(drivers);
+static struct rte_bus vmbus_bus;
+
+/* ---- names ---- */
+
+/* EAL asks whether a name is one of ours; addr may be NULL. */
+static int
+bus_parse(const char *name, void *addr)
+{
+	uint8_t guid[VMBUS_GUID_BYTES];
+	int ret = vmbus_guid_parse(name, guid);
+
+	if (ret == 0 && addr != NULL)
+		memcpy(addr, guid, sizeof(guid));
+	return ret;
+}
+
+static struct vmbus_device *
+device_by_instance(const uint8_t instance[VMBUS_GUID_BYTES])
+{
+	struct vmbus_device *device;
+
+	TAILQ_FOREACH(device, &devices, next)
+		if (memcmp(device->sysfs.instance, instance, VMBUS_GUID_BYTES) == 0)
+			return device;
+	return NULL;
+}
+
+/* ---- taking over ---- */
+
+static int
+other_vmbus(const struct rte_bus *bus, const void *data)
+{
+	return bus == data || strcmp(bus->name, VMBUS_BUS_NAME) != 0;
+}
+
+static void
+devargs_repoint(const struct rte_bus *from)
+{
+	struct rte_devargs *args;
+
+	RTE_EAL_DEVARGS_FOREACH(VMBUS_BUS_NAME, args)
+		if (args->bus == from)
+			args->bus = &vmbus_bus;
+}
+
+static void
+take_over(void)
+{
+	struct rte_bus *other;
+
+	while ((other = rte_bus_find(NULL, other_vmbus, &vmbus_bus)) != NULL) {
+		/* With the other one loaded first, -a and -b went to it. */
+		if (other->conf.scan_mode != RTE_BUS_SCAN_UNDEFINED)
+			vmbus_bus.conf.scan_mode = other->conf.scan_mode;
+		devargs_repoint(other);
+		rte_bus_unregister(other);
+		VMBUS_LOG(NOTICE, "taking over from DPDK's built-in vmbus bus and its drivers");
+	}
+}
+
+/* ---- scan ---- */
+
+static bool
+page_lists_ok(const struct vmbus_sysfs_device *sysfs)
+{
+	return rte_eal_iova_mode() == RTE_IOVA_PA || sysfs->iova_va;
+}
+
+static struct rte_devargs *
+devargs_find(const struct vmbus_device *device)
+{
+	struct rte_devargs *args;
+	uint8_t guid[VMBUS_GUID_BYTES];
+
+	RTE_EAL_DEVARGS_FOREACH(VMBUS_BUS_NAME, args)
+		if (vmbus_guid_parse(args->name, guid) == 0 &&
+		    memcmp(guid, device->sysfs.instance, sizeof(guid)) == 0)
+			return args;
+	return NULL;
+}
+
+static void
+device_free(struct vmbus_device *device)
+{
+	TAILQ_REMOVE(&devices, device, next);
+	free(device);
+}
+
+static bool
+class_known(const uint8_t class_id[VMBUS_GUID_BYTES])
+{
+	const struct vmbus_driver *driver;
+
+	TAILQ_FOREACH(driver, &drivers, next)
+		if (memcmp(driver->class_id, class_id, VMBUS_GUID_BYTES) == 0)
+			return true;
+	return false;
+}
+
+/* Adds or refreshes one device; whatever is wrong with it concerns no other. */
+static void
+scan_one(const char *name)
+{
+	struct vmbus_sysfs_device sysfs;
+	struct vmbus_device *device;
+	const char *file;
+	int ret = vmbus_sysfs_read_device(VMBUS_SYSFS_DEVICES, name, &sysfs, &file);
+
+	if (ret < 0) {
+		VMBUS_LOG(DEBUG, "%s: left out: %s: %s", name, file, strerror(-ret));
+		return;
+	}
+	if (!class_known(sysfs.class_id))
+		return;
+	device = device_by_instance(sysfs.instance);
+	if (device == NULL) {
+		device = calloc(1, sizeof(*device));
+		if (device == NULL)
+			return;
+		device->fd = -1;
+		TAILQ_INSERT_TAIL(&devices, device, next);
+	}
+	device->seen = true;
+	if (device->driver == NULL)     /* one in use keeps what it was opened with */
+		device->sysfs = sysfs;
+	vmbus_guid_format(sysfs.instance, device->name);
+	device->device.name = device->name;
+	device->device.bus = &vmbus_bus;
+	device->device.numa_node = sysfs.numa_node;
+	device->device.devargs = devargs_find(device);
+}
+
+static int
+bus_scan(void)
+{
+	struct vmbus_device *device, *next;
+	struct dirent *entry;
+	DIR *dir;
+
+	take_over();
+	TAILQ_FOREACH(device, &devices, next)
+		device->seen = false;
+	dir = opendir(VMBUS_SYSFS_DEVICES);
+	if (dir != NULL) {
+		while ((entry = readdir(dir)) != NULL)
+			if (entry->d_name[0] != '.')
+				scan_one(entry->d_name);
+		closedir(dir);
+	} else if (errno != ENOENT) {
+		VMBUS_LOG(ERR, "%s: %s", VMBUS_SYSFS_DEVICES, strerror(errno));
+	}
+	for (device = TAILQ_FIRST(&devices); device != NULL; device = next) {
+		next = TAILQ_NEXT(device, next);
+		if (!device->seen && device->driver == NULL)
+			device_free(device);
+	}
+	return 0;
+}
+
+/* ---- probe ---- */
+
+static bool
+device_ignored(const struct vmbus_device *device)
+{
+	const struct rte_devargs *args = device->device.devargs;
+
+	if (vmbus_bus.conf.scan_mode == RTE_BUS_SCAN_ALLOWLIST)
+		return args == NULL || args->policy != RTE_DEV_ALLOWED;
+	return args != NULL && args->policy == RTE_DEV_BLOCKED;
+}
+
+static struct vmbus_driver *
+driver_match(const struct vmbus_device *device)
+{
+	struct vmbus_driver *driver;
+
+	TAILQ_FOREACH(driver, &drivers, next)
+		if (memcmp(driver->class_id, device->sysfs.class_id, VMBUS_GUID_BYTES) == 0)
+			return driver;
+	return NULL;
+}
+
+/* Returns 0, 1 if there is nothing to probe, or -errno. */
+static int
+device_probe(struct vmbus_device *device)
+{
+	struct vmbus_driver *driver = driver_match(device);
+	int ret;
+
+	if (device->driver != NULL)
+		return -EEXIST;
+	if (driver == NULL)
+		return 1;
+	if (device->sysfs.uio == VMBUS_NO_ID) {
+		VMBUS_LOG(INFO, "%s: not bound to uio_hv_generic, left alone", device->name);
+		return 1;
+	}
+	device->page_lists_ok = page_lists_ok(&device->sysfs);
+	VMBUS_LOG(INFO, "%s: probing with %s, uio%d, relid %u", device->name,
+		driver->driver.name, device->sysfs.uio, device->sysfs.relid);
+	device->driver = driver;
+	ret = driver->probe(driver, device);
+	if (ret != 0) {
+		device->driver = NULL;
+		return ret;
+	}
+	device->device.driver = &driver->driver;
+	return 0;
+}
+
+static int
+bus_probe(void)
+{
+	struct vmbus_device *device;
+
+	TAILQ_FOREACH(device, &devices, next) {
+		int ret;
+
+		if (device_ignored(device) || device->driver != NULL)
+			continue;
+		ret = device_probe(device);
+		if (ret < 0)
+			VMBUS_LOG(ERR, "%s: probe failed: %s", device->name, strerror(-ret));
+	}
+	return 0;
+}
+
+static int
+device_remove(struct vmbus_device *device)
+{
+	int ret;
+
+	if (device->driver == NULL)
+		return 0;
+	ret = device->driver->remove(device);
+	if (ret < 0)
+		return ret;
+	device->driver = NULL;
+	device->device.driver = NULL;
+	return 0;
+}
+
+/* ---- run time ---- */
+
+static inline struct vmbus_device *
+to_vmbus(const struct rte_device *dev)
+{
+	return (struct vmbus_device *)((uintptr_t)dev - offsetof(struct vmbus_device, device));
+}
+
+static struct vmbus_device *
+device_after(const struct rte_device *start)
+{
+	return start == NULL ? TAILQ_FIRST(&devices) : TAILQ_NEXT(to_vmbus(start), next);
+}
+
+static struct rte_device *
+bus_find_device(const struct rte_device *start, rte_dev_cmp_t cmp, const void *data)
+{
+	struct vmbus_device *device;
+
+	for (device = device_after(start); device != NULL; device = TAILQ_NEXT(device, next))
+		if (cmp(&device->device, data) == 0)
+			return &device->device;
+	return NULL;
+}
+
+/* "name=UUID" is the one filter there is. */
+static void *
+bus_dev_iterate(const void *start, const char *str, const struct rte_dev_iterator *it)
+{
+	static const char *const keys[] = { "name", NULL };
+	struct rte_kvargs *kvargs = NULL;
+	const char *name = NULL;
+	struct vmbus_device *device;
+
+	(void)it;
+	if (str != NULL) {
+		kvargs = rte_kvargs_parse(str, keys);
+		if (kvargs == NULL) {
+			rte_errno = EINVAL;
+			return NULL;
+		}
+		name = rte_kvargs_get(kvargs, "name");
+	}
+	for (device = device_after(start); device != NULL; device = TAILQ_NEXT(device, next))
+		if (name == NULL || strcasecmp(name, device->name) == 0)
+			break;
+	rte_kvargs_free(kvargs);
+	return device != NULL ? &device->device : NULL;
+}
+
+static int
+bus_plug(struct rte_device *dev)
+{
+	return device_probe(to_vmbus(dev));
+}
+
+static int
+bus_unplug(struct rte_device *dev)
+{
+	struct vmbus_device *device = to_vmbus(dev);
+	int ret = device_remove(device);
+
+	if (ret == 0)
+		device_free(device);    /* the next scan finds it again, if it is there */
+	return ret;
+}
+
+static int
+bus_cleanup(void)
+{
+	struct vmbus_device *device, *next;
+	int error = 0;
+
+	for (device = TAILQ_FIRST(&devices); device != NULL; device = next) {
+		int ret = device_remove(device);
+
+		next = TAILQ_NEXT(device, next);
+		if (ret < 0)
+			error = ret;
+		else
+			device_free(device);
+	}
+	return error;
+}
+
+/* Page lists hold guest-physical page numbers; but to ask for them where there
+ * are none makes EAL refuse to start, and without them transmit can copy. */
+static enum rte_iova_mode
+bus_get_iommu_class(void)
+{
+	const struct vmbus_device *device;
+
+	TAILQ_FOREACH(device, &devices, next)
+		if (device->sysfs.uio != VMBUS_NO_ID && !device->sysfs.iova_va &&
+		    !device_ignored(device))
+			return rte_eal_using_phys_addrs() ? RTE_IOVA_PA : RTE_IOVA_DC;
+	return RTE_IOVA_DC;
+}
+
+void
+vmbus_driver_register(struct vmbus_driver *driver)
+{
+	TAILQ_INSERT_TAIL(&drivers, driver, next);
+}
+
+void
+vmbus_driver_unregister(struct vmbus_driver *driver)
+{
+	TAILQ_REMOVE(&drivers, driver, next);
+}
+
+static struct rte_bus vmbus_bus = {
+	.scan = bus_scan,
+	.probe = bus_probe,
+	.find_device = bus_find_device,
+	.plug = bus_plug,
+	.unplug = bus_unplug,
+	.parse = bus_parse,
+	.get_iommu_class = bus_get_iommu_class,
+	.dev_iterate = bus_dev_iterate,
+	.cleanup = bus_cleanup,
+};
+
+RTE_REGISTER_BUS(vmbus, vmbus_bus);

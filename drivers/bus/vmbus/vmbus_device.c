@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* One device: opening, mapping, subchannels, and noticing its removal. */
+
+#include "vmbus_driver.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_interrupts.h>
+#include <rte_malloc.h>
+
+#include "vmbus_channel.h"
+#include "vmbus_log.h"
+
+/* How long a `ring` file may take to appear once the host has granted the
+ * subchannel: newer kernels make it after the channel directory, and inotify
+ * says nothing about entries that the kernel creates. */
+#define RING_WAIT_NS 2000000000u
+#define RING_POLL_FIRST_NS 1000000u
+#define RING_POLL_LAST_NS 20000000u
+
+static const char *const map_names[UIO_MAP_COUNT] = {
+	UIO_MAP_NAME_RINGS, UIO_MAP_NAME_INT_PAGE, UIO_MAP_NAME_MONITOR_PAGE,
+	UIO_MAP_PREFIX_RECV, UIO_MAP_PREFIX_SEND,
+};
+
+/* ---- opening ---- */
+
+static int
+device_maps(struct vmbus_device *device)
+{
+	struct vmbus_sysfs_map maps[UIO_MAP_COUNT];
+	unsigned int which;
+	int ret = vmbus_sysfs_read_maps(VMBUS_SYSFS_DEVICES, device->sysfs.name,
+		device->sysfs.uio, maps, &which);
+
+	if (ret < 0) {
+		VMBUS_LOG(ERR, "%s: uio%d/maps/map%u: expected \"%s\" and its size: %s",
+			device->name, device->sysfs.uio, which, map_names[which], strerror(-ret));
+		return ret;
+	}
+	device->fd = vmbus_uio_open(device->sysfs.uio);
+	if (device->fd < 0) {
+		ret = device->fd;
+		device->fd = -1;
+		VMBUS_LOG(ERR, "%s: open /dev/uio%d: %s; it takes root, or read and write permission",
+			device->name, device->sysfs.uio, strerror(-ret));
+		return ret;
+	}
+	ret = vmbus_uio_map(device->fd, maps, &device->shared->maps);
+	if (ret < 0) {
+		VMBUS_LOG(ERR, "%s: map /dev/uio%d: %s; if memory is locked, raise RLIMIT_MEMLOCK",
+			device->name, device->sysfs.uio, strerror(-ret));
+		return ret;
+	}
+	device->shared->recv_gpadl = maps[UIO_MAP_RECV_BUFFER].gpadl;
+	device->shared->send_gpadl = maps[UIO_MAP_SEND_BUFFER].gpadl;
+	return 0;
+}
+
+static int
+device_main_channel(struct vmbus_device *device)
+{
+	struct vmbus_shared *shared = device->shared;
+	const struct vmbus_sysfs_channel main_channel = {
+		.relid = device->sysfs.relid,
+		.monitor_id = device->sysfs.monitor_id,
+	};
+	int slot = vmbus_channel_fd_claim(device->fd);
+
+	if (slot < 0)
+		return slot;
+	shared->fd_slot = (uint16_t)slot;
+	shared->channel[0] = vmbus_channel_create(shared, &main_channel,
+		&shared->maps.map[UIO_MAP_RINGS], device->device.numa_node);
+	if (shared->channel[0] == NULL) {
+		int ret = -errno;
+
+		vmbus_channel_fd_release(shared->fd_slot);
+		VMBUS_LOG(ERR, "%s: main channel %u: %s", device->name, device->sysfs.relid,
+			ret == -EPROTO || ret == -EINVAL ? "its rings make no sense" : strerror(-ret));
+		return ret;
+	}
+	return 0;
+}
+
+int
+vmbus_device_open(struct vmbus_device *device)
+{
+	int ret;
+
+	if (device->shared != NULL)
+		return -EBUSY;
+	device->shared = rte_zmalloc_socket("vmbus_device", sizeof(*device->shared),
+		RTE_CACHE_LINE_SIZE, device->device.numa_node);
+	if (device->shared == NULL)
+		return -ENOMEM;
+	ret = device_maps(device);
+	if (ret == 0)
+		ret = device_main_channel(device);
+	if (ret < 0)
+		vmbus_device_close(device);
+	return ret;
+}
+
+void
+vmbus_device_close(struct vmbus_device *device)
+{
+	struct vmbus_shared *shared = device->shared;
+
+	if (shared == NULL)
+		return;
+	for (unsigned int i = VMBUS_CHANNELS_MAX - 1; i > 0; i--)
+		vmbus_device_close_subchannel(device, i);
+	if (shared->channel[0] != NULL) {
+		vmbus_channel_fd_release(shared->fd_slot);
+		vmbus_channel_destroy(shared->channel[0]);
+	}
+	vmbus_uio_unmap(&shared->maps);
+	if (device->fd >= 0)
+		close(device->fd);
+	device->fd = -1;
+	rte_free(shared);
+	device->shared = NULL;
+}
+
+/* ---- subchannels ---- */
+
+static unsigned int
+subchannels_open(const struct vmbus_shared *shared)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 1; i < VMBUS_CHANNELS_MAX; i++)
+		count += shared->channel[i] != NULL;
+	return count;
+}
+
+/* True if the entry became a channel. What cannot be mapped is one that lingers
+ * from an earlier life, or one that is not ready: the next look will tell. */
+static bool
+subchannel_attach(struct vmbus_device *device, const struct vmbus_sysfs_channel *sysfs)
+{
+	struct vmbus_shared *shared = device->shared;
+	unsigned int slot = sysfs->index - 1;
+	struct vmbus_channel *channel;
+	int ret;
+
+	if (sysfs->index == 0 || sysfs->index >= VMBUS_CHANNELS_MAX || !sysfs->has_ring ||
+	    shared->channel[sysfs->index] != NULL)
+		return false;
+	ret = vmbus_uio_map_ring(VMBUS_SYSFS_DEVICES, device->sysfs.name, sysfs->relid,
+		&shared->maps, slot);
+	if (ret < 0) {
+		VMBUS_LOG(DEBUG, "%s: subchannel %u: channels/%u/ring: %s", device->name,
+			sysfs->index, sysfs->relid, strerror(-ret));
+		return false;
+	}
+	channel = vmbus_channel_create(shared, sysfs, &shared->maps.ring[slot],
+		device->device.numa_node);
+	if (channel == NULL) {
+		VMBUS_LOG(WARNING, "%s: subchannel %u: its rings make no sense: %s", device->name,
+			sysfs->index, strerror(errno));
+		vmbus_uio_unmap_ring(&shared->maps, slot);
+		return false;
+	}
+	channel->slot = (uint16_t)slot;
+	shared->channel[sysfs->index] = channel;
+	return true;
+}
+
+/* Looks once; returns how many are open now, or -errno. */
+static int
+subchannels_look(struct vmbus_device *device)
+{
+	/* Also those that linger: up to two lives of the device. */
+	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX];
+	int n = vmbus_sysfs_read_channels(VMBUS_SYSFS_DEVICES, device->sysfs.name, channels,
+		RTE_DIM(channels));
+
+	for (int i = 0; i < n; i++)
+		subchannel_attach(device, &channels[i]);
+	return n < 0 ? n : (int)subchannels_open(device->shared);
+}
+
+static uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int
+vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
+{
+	uint64_t deadline = clock_ns() + RING_WAIT_NS;
+	uint64_t pause_ns = RING_POLL_FIRST_NS;
+	int open;
+
+	for (;;) {
+		struct timespec pause = { .tv_nsec = (long)pause_ns };
+		int before = (int)subchannels_open(device->shared);
+
+		open = subchannels_look(device);
+		if (open < 0 || (unsigned int)open >= count || vmbus_device_gone(device))
+			return open;
+		if (open > before)      /* the bound is on waiting for each */
+			deadline = clock_ns() + RING_WAIT_NS;
+		if (clock_ns() >= deadline)
+			break;
+		nanosleep(&pause, NULL);
+		pause_ns = RTE_MIN(pause_ns * 2, RING_POLL_LAST_NS);
+	}
+	VMBUS_LOG(NOTICE, "%s: %d of %u subchannels: no channels/<id>/ring appeared for the others"
+		" below %s/%s", device->name, open, count, VMBUS_SYSFS_DEVICES, device->sysfs.name);
+	return open;
+}
+
+void
+vmbus_device_close_subchannel(struct vmbus_device *device, unsigned int index)
+{
+	struct vmbus_shared *shared = device->shared;
+	struct vmbus_channel *channel = shared->channel[index];
+
+	if (channel == NULL)
+		return;
+	shared->channel[index] = NULL;
+	vmbus_uio_unmap_ring(&shared->maps, channel->slot);
+	vmbus_channel_destroy(channel);
+}
+
+/* ---- removal ---- */
+
+/* Runs on EAL's interrupt thread whenever the descriptor is readable: either
+ * interrupts that a masked ring cannot raise, or the end. */
+static void
+device_event(void *arg)
+{
+	struct vmbus_device *device = arg;
+	uint32_t count;
+	int ret = vmbus_uio_events(device->fd, &count);
+
+	if (ret != -EIO || vmbus_device_gone(device))
+		return;
+	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
+	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
+	/* The descriptor stays readable for ever: once is enough. */
+	rte_intr_callback_unregister_pending(device->intr_handle, device_event, device, NULL);
+	if (device->removed != NULL)
+		device->removed(device);
+}
+
+int
+vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
+{
+	int ret;
+
+	device->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (device->intr_handle == NULL)
+		return -ENOMEM;
+	/* EXT: for UIO types EAL reads the descriptor itself and on EIO drops the
+	 * source without calling back. */
+	rte_intr_fd_set(device->intr_handle, device->fd);
+	rte_intr_type_set(device->intr_handle, RTE_INTR_HANDLE_EXT);
+	device->removed = removed;
+	ret = rte_intr_callback_register(device->intr_handle, device_event, device);
+	if (ret < 0) {
+		rte_intr_instance_free(device->intr_handle);
+		device->intr_handle = NULL;
+	}
+	return ret;
+}
+
+void
+vmbus_device_unwatch(struct vmbus_device *device)
+{
+	if (device->intr_handle == NULL)
+		return;
+	/* From the callback itself it can only be asked for, not waited for. */
+	if (rte_intr_callback_unregister(device->intr_handle, device_event, device) == -EAGAIN)
+		rte_intr_callback_unregister_pending(device->intr_handle, device_event, device, NULL);
+	rte_intr_instance_free(device->intr_handle);
+	device->intr_handle = NULL;
+	device->removed = NULL;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VMBUS_DRIVER_H
+#define VMBUS_DRIVER_H
+
+/*
+ * What a device driver may use of the VMBus bus: the only header of this
+ * folder that net/netvsc includes.
+ *
+ * What a burst touches - struct vmbus_channel with its rings, and the maps -
+ * lies in memory that all processes of the application share, at the same
+ * addresses; struct vmbus_device belongs to one process.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <rte_spinlock.h>
+
+#include "vmbus_compat.h"
+#include "vmbus_packet.h"
+#include "vmbus_sysfs.h"
+#include "vmbus_uio.h"
+
+#define VMBUS_CHANNELS_MAX (VMBUS_SUBCHANNELS_MAX + 1)
+
+/* ---- channels ---- */
+
+/* Two rings and how to signal the host. Grouped by who touches it. */
+struct vmbus_channel {
+	/* identity: written once */
+	uint32_t relid;
+	uint16_t index;             /* 0 = main */
+	uint16_t slot;              /* of vmbus_maps.ring, for subchannels */
+	bool monitor;               /* signalled by the monitor page alone */
+	uint32_t signal_bits;
+	uint32_t *signal_word;      /* in the monitor page or the interrupt page */
+	uint16_t *latency;          /* of the monitor bit, 100 ns; NULL without one */
+	struct vmbus_shared *shared;
+
+	/* the writer: whoever holds tx_lock */
+	rte_spinlock_t tx_lock __rte_cache_aligned;
+	struct vmbus_tx_ring tx;
+
+	/* the reader: whoever holds rx_lock */
+	rte_spinlock_t rx_lock __rte_cache_aligned;
+	struct vmbus_rx_ring rx;
+} __rte_cache_aligned;
+
+/* Tells the host to look at this channel. Call it when a publication said so,
+ * at most once per burst, holding no lock. */
+void vmbus_channel_signal(struct vmbus_channel *channel);
+
+/* ---- devices ---- */
+
+/* The part of a device that processes share. */
+struct vmbus_shared {
+	struct vmbus_maps maps;
+	uint32_t recv_gpadl, send_gpadl;
+	uint32_t gone;              /* the host took the device away: touch no ring */
+	uint16_t fd_slot;           /* of each process's table of descriptors */
+	struct vmbus_channel *channel[VMBUS_CHANNELS_MAX];      /* by index; NULL = not open */
+};
+
+struct vmbus_driver;
+
+struct vmbus_device {
+	struct rte_device device;
+	TAILQ_ENTRY(vmbus_device) next;
+	struct vmbus_sysfs_device sysfs;
+	char name[VMBUS_GUID_TEXT_BYTES];
+	const struct vmbus_driver *driver;      /* NULL while not probed */
+	struct rte_intr_handle *intr_handle;
+	int fd;                     /* /dev/uioN, -1 while closed */
+	bool page_lists_ok;
+	bool seen;                  /* by the scan under way */
+	struct vmbus_shared *shared;
+	void (*removed)(struct vmbus_device *device);   /* see vmbus_device_watch() */
+	void *driver_data;
+};
+
+/* Maps the device's maps and attaches the main channel: first of all uses of
+ * the device it opens the channel on the host. Returns 0 or -errno; every
+ * failure is logged with the step and what the kernel answered. */
+int vmbus_device_open(struct vmbus_device *device);
+/* Unmaps everything and closes: the kernel closes the channel on the host once
+ * no process has it open. */
+void vmbus_device_close(struct vmbus_device *device);
+
+/* Waits (bounded) until the kernel has opened `count` subchannels that the host
+ * was asked for, and attaches them. Returns how many there are now, which may
+ * be fewer, or -errno. */
+int vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count);
+void vmbus_device_close_subchannel(struct vmbus_device *device, unsigned int index);
+
+/* Calls `removed` from EAL's interrupt thread once the host takes the device
+ * away; until then the driver's bursts only see `gone`. */
+int vmbus_device_watch(struct vmbus_device *device,
+	void (*removed)(struct vmbus_device *device));
+void vmbus_device_unwatch(struct vmbus_device *device);
+
+/* May page lists be sent, that is, are the IOVAs of mbufs what the host takes
+ * for page numbers? Computed once at probe; where it is false, transmit copies. */
+static inline bool
+vmbus_device_page_lists_ok(const struct vmbus_device *device)
+{
+	return device->page_lists_ok;
+}
+
+static inline bool
+vmbus_device_gone(const struct vmbus_device *device)
+{
+	return __atomic_load_n(&device->shared->gone, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* How often the hypervisor looks at the channel's monitor bit. */
+void vmbus_channel_set_latency(struct vmbus_channel *channel, uint32_t latency_us);
+
+/* ---- drivers ---- */
+
+struct vmbus_driver {
+	struct rte_driver driver;
+	TAILQ_ENTRY(vmbus_driver) next;
+	uint8_t class_id[VMBUS_GUID_BYTES];
+	int (*probe)(struct vmbus_driver *driver, struct vmbus_device *device);
+	int (*remove)(struct vmbus_device *device);
+};
+
+void vmbus_driver_register(struct vmbus_driver *driver);
+void vmbus_driver_unregister(struct vmbus_driver *driver);
+
+#endif /* VMBUS_DRIVER_H */
