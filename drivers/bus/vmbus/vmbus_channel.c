@@ -110,8 +110,7 @@ vmbus_channel_create(struct vmbus_shared *shared, const struct vmbus_sysfs_chann
 	channel->relid = sysfs->relid;
 	channel->index = (uint16_t)sysfs->index;
 	channel->shared = shared;
-	rte_spinlock_init(&channel->tx_lock);
-	rte_spinlock_init(&channel->rx_lock);
+	rte_spinlock_init(&channel->lock);
 	channel_set_signal(channel, sysfs->monitor_id);
 	/* The receive ring first: its mask is ours to set before the host can
 	 * interrupt; newer kernels leave it to us. */

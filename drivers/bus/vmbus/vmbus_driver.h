@@ -38,13 +38,12 @@ struct vmbus_channel {
 	uint16_t *latency;          /* of the monitor bit, 100 ns; NULL without one */
 	struct vmbus_shared *shared;
 
-	/* the writer: whoever holds tx_lock */
-	rte_spinlock_t tx_lock __rte_cache_aligned;
-	struct vmbus_tx_ring tx;
-
-	/* the reader: whoever holds rx_lock */
-	rte_spinlock_t rx_lock __rte_cache_aligned;
+	/* Whoever holds the lock reads and writes both rings. One lock for both
+	 * directions: a burst that drains also writes acknowledgements, and pays
+	 * for one lock pair only. */
+	rte_spinlock_t lock __rte_cache_aligned;
 	struct vmbus_rx_ring rx;
+	struct vmbus_tx_ring tx __rte_cache_aligned;
 } __rte_cache_aligned;
 
 /* Tells the host to look at this channel. Call it when a publication said so,

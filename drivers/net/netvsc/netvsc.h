@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_H
+#define NETVSC_H
+
+/*
+ * The NIC. Everything here lies in memory that the processes of an application
+ * share (dev_private and what it points to); pointers are valid in all of them.
+ *
+ *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
+ *   netvsc_poll.c    drains a channel: completions, transfers, control messages
+ *   netvsc_rx.c      a checked range of the receive buffer -> mbuf
+ *   netvsc_tx.c      mbuf -> section or page list -> channel
+ *   netvsc_xact.c    one control request at a time: begin, complete, wait
+ *   netvsc_nvsp.c    one function per NVSP message
+ *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
+ *   netvsc_link.c    attach, detach, reopen and restore: the life of the link to the host
+ *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
+ *   netvsc_ethdev.c  eth_dev_ops;  netvsc_probe.c  probe, remove, devargs
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_spinlock.h>
+
+#include "../../bus/vmbus/vmbus_driver.h"
+#include "ndis_wire.h"
+#include "netvsc_compat.h"
+#include "netvsc_log.h"
+#include "netvsc_xact.h"
+#include "nvsp_wire.h"
+#include "rndis_wire.h"
+
+#define NETVSC_QUEUES_MAX VMBUS_CHANNELS_MAX
+#define NETVSC_RETA_MAX 512u
+#define NETVSC_RECV_BUFFER_ID 0xcafeu
+#define NETVSC_SEND_BUFFER_ID 0xfaceu
+
+/* ---- the gate ---- */
+
+/*
+ * Keeps bursts out of what control is about to change. A burst stores busy,
+ * then loads closed; control stores closed, makes every core pass a barrier
+ * (membarrier), then waits for busy to be 0: the burst pays two plain stores and
+ * a load, no fence.
+ */
+struct netvsc_gate {
+	uint32_t busy;              /* the burst's */
+	uint32_t closed;            /* control's */
+};
+
+/* True if the burst may go on; then it must call netvsc_gate_leave(). */
+static inline bool
+netvsc_gate_enter(struct netvsc_gate *gate)
+{
+	__atomic_store_n(&gate->busy, 1, __ATOMIC_RELAXED);
+	/* Partner: netvsc_gate_close(), whose membarrier stands in for the fence
+	 * that is missing here. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(__atomic_load_n(&gate->closed, __ATOMIC_ACQUIRE) == 0, 1))
+		return true;
+	__atomic_store_n(&gate->busy, 0, __ATOMIC_RELEASE);
+	return false;
+}
+
+static inline void
+netvsc_gate_leave(struct netvsc_gate *gate)
+{
+	__atomic_store_n(&gate->busy, 0, __ATOMIC_RELEASE);
+}
+
+/* netvsc_gate.c: closes the gate and waits until no burst is inside (bounded:
+ * 0, or -ETIMEDOUT: a burst is stuck); opens it again. */
+int netvsc_gate_close(struct netvsc_gate *gate);
+void netvsc_gate_open(struct netvsc_gate *gate);
+
+/* ---- one channel's traffic ---- */
+
+/* A received transfer: its frames are the ranges up to range_end. It stays
+ * here until the host has been sent its acknowledgement. */
+struct netvsc_transfer {
+	uint64_t transaction_id;
+	uint32_t range_end;         /* free-running */
+	uint32_t reserved;
+};
+
+/*
+ * Transfers taken from the ring and not yet delivered, then not yet
+ * acknowledged. Filled by whoever drains the channel (under the channel's
+ * lock), emptied by its receive queue. All indices run freely; slot = index &
+ * mask. As many ranges fit as there are sections: more is a host error.
+ */
+struct netvsc_backlog {
+	struct vmbus_transfer_range *ranges;
+	struct netvsc_transfer *transfers;
+	uint32_t mask;              /* of both arrays */
+	/* the drainer's */
+	uint32_t range_head __rte_cache_aligned;
+	uint32_t transfer_head;
+	uint32_t acked;             /* transfers whose acknowledgement was written */
+	/* the receive queue's */
+	uint32_t range_tail __rte_cache_aligned;
+	uint32_t transfer_tail;     /* delivered: may be acknowledged up to here */
+};
+
+/* A message to the host that it has not completed yet. */
+struct netvsc_tx_slot {
+	struct rte_mbuf *mbuf;      /* of a page list; NULL if all was copied */
+	uint32_t section;           /* of the send buffer, or NVSP_SECTION_NONE */
+	uint16_t generation;        /* part of the transaction id */
+	uint8_t busy;
+	uint8_t frames;
+	uint32_t bytes;
+};
+
+/* transaction id = epoch << 48 | generation << 32 | slot */
+#define NETVSC_TID_SLOT(tid) ((uint32_t)(tid))
+#define NETVSC_TID_GENERATION(tid) ((uint16_t)((tid) >> 32))
+#define NETVSC_TID_EPOCH(tid) ((uint16_t)((tid) >> 48))
+/* Slots from here on are control requests: netvsc_xact.c. */
+#define NETVSC_TID_CONTROL 0x80000000u
+
+struct netvsc_device;
+
+struct netvsc_channel {
+	struct netvsc_device *dev;
+	struct vmbus_channel *vmbus;
+	uint16_t index;
+	uint16_t epoch;             /* changes at every open */
+	bool dead;                  /* its ring is beyond repair */
+	struct netvsc_backlog backlog;
+	/* Completed slots: from the drainer to the transmit queue. */
+	uint16_t *done;
+	uint32_t done_mask;
+	uint32_t done_head __rte_cache_aligned;
+	/* Acknowledgements of control and of bad transfers, owed by the drainer. */
+	uint64_t *owed;
+	uint32_t owed_count;
+	/* counters of the drainer */
+	uint64_t ring_errors, bad_transfers, bad_completions, control_messages, acks;
+};
+
+/* ---- the device ---- */
+
+struct netvsc_rss {
+	uint8_t key[NDIS_RSS_KEY_BYTES];
+	uint64_t hf;                /* RTE_ETH_RSS_*; 0 = RSS off */
+	uint16_t reta_size;         /* the host's table */
+	uint16_t reta[NETVSC_RETA_MAX];
+};
+
+/* What the host answered: valid from attach to detach. */
+struct netvsc_host {
+	uint32_t nvsp;              /* negotiated version */
+	uint32_t ndis_major, ndis_minor;
+	uint32_t frame_max;         /* what NDIS_CONFIG said, Ethernet header included */
+	uint32_t suballoc_bytes, section_count;         /* receive buffer */
+	uint32_t send_section_bytes, send_section_count; /* 0 = no send buffer */
+	uint32_t packets_per_message;
+	uint32_t alignment;         /* of packets in a message, a power of two */
+	uint32_t max_transfer_bytes;
+	uint32_t queues;            /* what RSS capabilities allow; 1 without RSS */
+	uint16_t reta_size;
+	uint32_t rss_caps;          /* flags of struct ndis_rss_capabilities */
+	struct ndis_offload offload; /* hardware capabilities, zeroed where not told */
+	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*: what they come to */
+	struct rte_ether_addr mac;
+	bool link_up;
+	uint64_t link_bps;
+};
+
+struct netvsc_device {
+	/* identity */
+	uint16_t port_id;
+	struct vmbus_shared *vmbus;
+	uint8_t *recv_buffer, *send_buffer;
+	uint64_t recv_bytes, send_bytes;
+	bool page_lists_ok;
+
+	/* control: under xact.mutex */
+	struct netvsc_xact xact;
+	struct netvsc_host host;
+	struct netvsc_rss rss;
+	uint32_t filter;            /* NDIS_FILTER_* last set */
+	bool promiscuous, allmulticast;
+	uint32_t multicast_count;
+	uint16_t epoch;
+
+	/* data path */
+	uint16_t channel_count;     /* open ones */
+	struct netvsc_channel *channel[NETVSC_QUEUES_MAX];
+};
+
+#endif /* NETVSC_H */
