@@ -38,6 +38,8 @@
 #define NETVSC_RETA_MAX 512u
 #define NETVSC_RECV_BUFFER_ID 0xcafeu
 #define NETVSC_SEND_BUFFER_ID 0xfaceu
+#define NETVSC_OWED_MAX 64u
+#define NETVSC_POLL_CONTROL_BUDGET 256u
 
 /* ---- the gate ---- */
 
@@ -110,11 +112,36 @@ struct netvsc_backlog {
 struct netvsc_tx_slot {
 	struct rte_mbuf *mbuf;      /* of a page list; NULL if all was copied */
 	uint32_t section;           /* of the send buffer, or NVSP_SECTION_NONE */
-	uint16_t generation;        /* part of the transaction id */
-	uint8_t busy;
-	uint8_t frames;
+	uint32_t state;             /* generation << 1 | in flight */
 	uint32_t bytes;
+	uint16_t frames;
+	bool failed;                /* the host said so */
 };
+
+/* The slots of a channel: taken by the transmit queue, completed by whoever
+ * drains, given back by the transmit queue. A slot completes once: what does
+ * not fit its generation, or was completed before, is a host error. */
+struct netvsc_tx_slots {
+	struct netvsc_tx_slot *slot;
+	uint16_t *done;             /* ids, from the drainer to the queue */
+	uint32_t count;             /* slots; done has room for all of them */
+	uint32_t mask;              /* of done */
+	uint32_t done_head;         /* the drainer's */
+};
+
+/* Marks a slot as completed; false if it was not in flight, or is another's. */
+static inline bool
+netvsc_tx_slot_complete(struct netvsc_tx_slot *slot, uint16_t generation)
+{
+	uint32_t expected = (uint32_t)generation << 1 | 1;
+
+	/* Partner: the transmit queue stores the state before the message is
+	 * published; the host's answer comes after it. */
+	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != expected)
+		return false;
+	__atomic_store_n(&slot->state, expected & ~1u, __ATOMIC_RELAXED);
+	return true;
+}
 
 /* transaction id = epoch << 48 | generation << 32 | slot */
 #define NETVSC_TID_SLOT(tid) ((uint32_t)(tid))
@@ -132,15 +159,13 @@ struct netvsc_channel {
 	uint16_t epoch;             /* changes at every open */
 	bool dead;                  /* its ring is beyond repair */
 	struct netvsc_backlog backlog;
-	/* Completed slots: from the drainer to the transmit queue. */
-	uint16_t *done;
-	uint32_t done_mask;
-	uint32_t done_head __rte_cache_aligned;
+	struct netvsc_tx_slots tx_slots;
 	/* Acknowledgements of control and of bad transfers, owed by the drainer. */
 	uint64_t *owed;
 	uint32_t owed_count;
 	/* counters of the drainer */
-	uint64_t ring_errors, bad_transfers, bad_completions, control_messages, acks;
+	uint64_t ring_errors, bad_transfers, bad_completions, unknown_packets;
+	uint64_t control_messages, acks;
 };
 
 /* ---- the device ---- */

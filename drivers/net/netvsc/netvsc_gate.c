@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Closing the gate of a queue (netvsc.h): what control waits for before it
+ * changes what a burst uses. */
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_atomic.h>
+
+#include "netvsc.h"
+
+/* A burst takes microseconds; a thread that was preempted inside one may take
+ * a scheduler's while. */
+#define GATE_WAIT_NS 1000000000u
+#define GATE_POLL_NS 20000u
+
+/* Makes every thread of this process - or, with global, of every process that
+ * runs bursts - pass a full barrier. */
+static void
+barrier_all(void)
+{
+	static int registered;
+
+	if (!registered) {
+		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+		registered = 1;
+	}
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/* Secondary processes: theirs are not ours to interrupt. */
+	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+int
+netvsc_gate_close(struct netvsc_gate *gate)
+{
+	const struct timespec pause = { .tv_nsec = GATE_POLL_NS };
+
+	__atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
+	/* Partner: netvsc_gate_enter(). A burst whose store of busy is not visible
+	 * yet when we load it has not loaded closed yet either, and will see 1. */
+	barrier_all();
+	for (unsigned int i = 0; i < GATE_WAIT_NS / GATE_POLL_NS; i++) {
+		if (__atomic_load_n(&gate->busy, __ATOMIC_ACQUIRE) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+void
+netvsc_gate_open(struct netvsc_gate *gate)
+{
+	__atomic_store_n(&gate->closed, 0, __ATOMIC_RELEASE);
+}
