@@ -39,6 +39,7 @@
 #define NETVSC_RECV_BUFFER_ID 0xcafeu
 #define NETVSC_SEND_BUFFER_ID 0xfaceu
 #define NETVSC_OWED_MAX 64u
+#define NETVSC_RX_BATCH 64u
 #define NETVSC_POLL_CONTROL_BUDGET 256u
 
 /* ---- the gate ---- */
@@ -106,6 +107,7 @@ struct netvsc_backlog {
 	/* the receive queue's */
 	uint32_t range_tail __rte_cache_aligned;
 	uint32_t transfer_tail;     /* delivered: may be acknowledged up to here */
+	uint32_t range_seen;        /* range_head as of the last look */
 };
 
 /* A message to the host that it has not completed yet. */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Frames from the backlog to mbufs. The ranges were checked when they were
+ * taken from the ring; here the RNDIS message within each is decoded (once,
+ * into a view) and its frame copied: the receive buffer is the host's to
+ * change, an mbuf is not.
+ */
+
+#include "netvsc_rx.h"
+
+#include <string.h>
+
+#include <rte_memcpy.h>
+#include <rte_net.h>
+#include <rte_prefetch.h>
+
+#include "rndis_packet.h"
+
+/* How many ranges ahead the message header and the frame are fetched. */
+#define PREFETCH_AHEAD 4u
+
+/* ---- what the host says about a frame, as mbuf flags ---- */
+
+static inline uint64_t
+csum_flags(uint32_t csum)
+{
+	uint64_t flags = 0;
+
+	if ((csum & RNDIS_RX_CSUM_IP_BAD) != 0)
+		flags |= RTE_MBUF_F_RX_IP_CKSUM_BAD;
+	else if ((csum & RNDIS_RX_CSUM_IP_OK) != 0)
+		flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	if ((csum & (RNDIS_RX_CSUM_TCP_BAD | RNDIS_RX_CSUM_UDP_BAD)) != 0)
+		flags |= RTE_MBUF_F_RX_L4_CKSUM_BAD;
+	else if ((csum & (RNDIS_RX_CSUM_TCP_OK | RNDIS_RX_CSUM_UDP_OK)) != 0)
+		/* The data was verified, though the field may not be valid. */
+		flags |= (csum & RNDIS_RX_CSUM_TCP_VALUE_INVALID) != 0 ?
+			RTE_MBUF_F_RX_L4_CKSUM_NONE : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	return flags;
+}
+
+/* Host: priority 0-2, DEI 3, id 4-15. Wire: priority 13-15, DEI 12, id 0-11. */
+static inline uint16_t
+vlan_tci(uint32_t vlan)
+{
+	return (uint16_t)((vlan & RNDIS_VLAN_ID_MASK) >> RNDIS_VLAN_ID_SHIFT |
+		(vlan & RNDIS_VLAN_DEI) << 9 | (vlan & RNDIS_VLAN_PRIORITY_MASK) << 13);
+}
+
+static void
+mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view)
+{
+	if ((view->has & RNDIS_RX_CSUM) != 0) {
+		m->ol_flags |= csum_flags(view->csum);
+		rxq->counters.csum_bad += (m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_BAD |
+			RTE_MBUF_F_RX_L4_CKSUM_BAD)) != 0 &&
+			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	}
+	if ((view->has & RNDIS_RX_HASH_VALUE) != 0 && rxq->want_hash) {
+		m->hash.rss = view->hash_value;
+		m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+	}
+	if ((view->has & RNDIS_RX_VLAN) != 0) {
+		m->vlan_tci = vlan_tci(view->vlan);
+		m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+		if (!rxq->vlan_strip && rte_vlan_insert(&m) == 0)
+			m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED);
+	}
+	if (rxq->want_ptype)
+		m->packet_type = rte_net_get_ptype(m, NULL, RTE_PTYPE_ALL_MASK);
+}
+
+/* ---- copying ---- */
+
+static inline void
+mbuf_rearm(const struct netvsc_rxq *rxq, struct rte_mbuf *m)
+{
+	/* data_off, refcnt, nb_segs and port are 8 bytes in a row. */
+	memcpy((uint8_t *)m + offsetof(struct rte_mbuf, data_off), &rxq->rearm, sizeof(rxq->rearm));
+	m->ol_flags = 0;
+	m->packet_type = 0;
+	m->next = NULL;
+}
+
+/* Spreads a frame over a chain, the first mbuf of which is there already.
+ * Returns 0, or -ENOMEM with the chain as far as it got. */
+static int
+chain_copy(struct netvsc_rxq *rxq, struct rte_mbuf *head, const uint8_t *frame, uint32_t bytes)
+{
+	struct rte_mbuf *last = head;
+	uint32_t piece = RTE_MIN(bytes, rxq->data_room);
+
+	head->pkt_len = bytes;
+	for (;;) {
+		rte_memcpy(rte_pktmbuf_mtod(last, void *), frame, piece);
+		last->data_len = (uint16_t)piece;
+		frame += piece;
+		bytes -= piece;
+		if (bytes == 0)
+			return 0;
+		last->next = rte_mbuf_raw_alloc(rxq->pool);
+		if (last->next == NULL)
+			return -ENOMEM;
+		last = last->next;
+		mbuf_rearm(rxq, last);
+		head->nb_segs++;
+		piece = RTE_MIN(bytes, rxq->data_room);
+	}
+}
+
+/* Fills a fresh mbuf with the frame of one range. Returns 0; or -errno: the
+ * mbuf was not used, the reason was counted. */
+static int
+range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
+	struct rte_mbuf *m, struct rndis_rx_view *view)
+{
+	const uint8_t *message = rxq->channel->dev->recv_buffer + range->byte_offset;
+
+	if (unlikely(rndis_packet_decode(message, range->byte_count, view) < 0)) {
+		rxq->counters.malformed++;
+		return -EPROTO;
+	}
+	mbuf_rearm(rxq, m);
+	if (likely(view->frame_bytes <= rxq->data_room)) {
+		rte_memcpy(rte_pktmbuf_mtod(m, void *), message + view->frame_off,
+			view->frame_bytes);
+		m->data_len = (uint16_t)view->frame_bytes;
+		m->pkt_len = view->frame_bytes;
+		return 0;
+	}
+	if (!rxq->scatter) {
+		rxq->counters.oversize++;
+		return -EMSGSIZE;
+	}
+	if (chain_copy(rxq, m, message + view->frame_off, view->frame_bytes) == 0)
+		return 0;
+	rxq->counters.no_mbuf++;
+	rte_pktmbuf_free(m->next);
+	m->next = NULL;
+	m->nb_segs = 1;
+	return -ENOMEM;
+}
+
+/* ---- RSC: the pieces of a coalesced segment become one chain ---- */
+
+static void
+run_drop(struct netvsc_rxq *rxq)
+{
+	if (rxq->run_head == NULL)
+		return;
+	rxq->counters.rsc_broken++;
+	rte_pktmbuf_free(rxq->run_head);
+	rxq->run_head = NULL;
+	rxq->run_bytes = 0;
+}
+
+/* Adds a piece; returns the finished chain, or NULL. Takes the mbuf. */
+static struct rte_mbuf *
+run_add(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view)
+{
+	uint8_t flags = view->packet_id.flags;
+	struct rte_mbuf *head;
+
+	if ((flags & RNDIS_PACKET_ID_FIRST) != 0) {
+		run_drop(rxq);          /* the one before never ended */
+		mbuf_describe(rxq, m, view);
+		m->ol_flags |= RTE_MBUF_F_RX_LRO;
+		rxq->run_head = m;
+	} else if (rxq->run_head == NULL ||
+		   rxq->run_head->nb_segs + m->nb_segs > RTE_MBUF_MAX_NB_SEGS) {
+		run_drop(rxq);
+		rxq->counters.rsc_broken++;
+		rte_pktmbuf_free(m);
+		return NULL;
+	} else {
+		rxq->run_last->next = m;
+		rxq->run_head->nb_segs = (uint16_t)(rxq->run_head->nb_segs + m->nb_segs);
+	}
+	rxq->run_last = rte_pktmbuf_lastseg(m);
+	rxq->run_bytes += m->pkt_len;
+	if ((flags & RNDIS_PACKET_ID_LAST) == 0)
+		return NULL;
+	head = rxq->run_head;
+	head->pkt_len = rxq->run_bytes;
+	rxq->run_head = NULL;
+	rxq->run_bytes = 0;
+	return head;
+}
+
+/* ---- delivery ---- */
+
+static inline void
+prefetch_range(const struct netvsc_rxq *rxq, uint32_t index)
+{
+	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
+	const uint8_t *message = rxq->channel->dev->recv_buffer +
+		backlog->ranges[index & backlog->mask].byte_offset;
+
+	rte_prefetch0(message);
+	rte_prefetch0(message + RTE_CACHE_LINE_SIZE);
+}
+
+/* One range: 1 if a frame was put into *out, 0 if not (counted). The fresh mbuf
+ * *m is taken or left; it is taken exactly if it is NULL afterwards. */
+static inline unsigned int
+deliver_range(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
+	struct rte_mbuf **m, struct rte_mbuf **out)
+{
+	struct rndis_rx_view view;
+
+	if (unlikely(range_to_mbuf(rxq, range, *m, &view) < 0))
+		return 0;
+	if (unlikely((view.has & RNDIS_RX_PACKET_ID) != 0)) {
+		*out = run_add(rxq, *m, &view);
+		*m = NULL;
+		return *out != NULL;
+	}
+	if (unlikely(view.frame_bytes < RTE_ETHER_HDR_LEN)) {
+		rxq->counters.runts++;
+		return 0;
+	}
+	run_drop(rxq);
+	mbuf_describe(rxq, *m, &view);
+	*out = *m;
+	*m = NULL;
+	return 1;
+}
+
+/* Tells the drainer how far the transfers are delivered. */
+static void
+transfers_finish(struct netvsc_backlog *backlog, uint32_t range_tail)
+{
+	uint32_t head = __atomic_load_n(&backlog->transfer_head, __ATOMIC_RELAXED);
+	uint32_t tail = backlog->transfer_tail;
+
+	while (tail != head &&
+	       (int32_t)(range_tail - backlog->transfers[tail & backlog->mask].range_end) >= 0)
+		tail++;
+	/* Partner: the drainer's acquire loads: our copies are complete, the host
+	 * may have the sections and the drainer the slots. */
+	__atomic_store_n(&backlog->range_tail, range_tail, __ATOMIC_RELEASE);
+	__atomic_store_n(&backlog->transfer_tail, tail, __ATOMIC_RELEASE);
+}
+
+uint16_t
+netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct netvsc_backlog *backlog = &rxq->channel->backlog;
+	uint32_t head = backlog->range_seen, tail = backlog->range_tail;
+	uint16_t want = (uint16_t)RTE_MIN((uint32_t)nb_pkts, head - tail);
+	struct rte_mbuf *fresh[NETVSC_RX_BATCH];
+	uint16_t delivered = 0, used = 0;
+
+	want = RTE_MIN(want, (uint16_t)NETVSC_RX_BATCH);
+	if (want == 0 || rte_mempool_get_bulk(rxq->pool, (void **)fresh, want) < 0) {
+		/* Without mbufs the frames wait in the receive buffer. */
+		rxq->counters.no_mbuf += want != 0;
+		return 0;
+	}
+	for (uint32_t i = 0; i < PREFETCH_AHEAD && i < want; i++)
+		prefetch_range(rxq, tail + i);
+	for (; used < want; used++, tail++) {
+		struct rte_mbuf *m = fresh[used];
+
+		if (used + PREFETCH_AHEAD < want)
+			prefetch_range(rxq, tail + PREFETCH_AHEAD);
+		delivered += deliver_range(rxq, &backlog->ranges[tail & backlog->mask], &m,
+			&pkts[delivered]);
+		if (unlikely(m != NULL))
+			rte_mbuf_raw_free(m);
+	}
+	transfers_finish(backlog, tail);
+	rxq->counters.packets += delivered;
+	for (uint16_t i = 0; i < delivered; i++)
+		rxq->counters.bytes += pkts[i]->pkt_len;
+	return delivered;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_RX_H
+#define NETVSC_RX_H
+
+/* A receive queue: what a burst needs, grouped by who writes it. */
+
+#include "netvsc.h"
+
+struct netvsc_rx_counters {
+	uint64_t packets, bytes;
+	uint64_t malformed;         /* messages with a field out of range */
+	uint64_t oversize;          /* frames that fit no mbuf, with scatter off */
+	uint64_t runts;             /* frames without a whole Ethernet header */
+	uint64_t no_mbuf;           /* frames dropped because the pool was empty */
+	uint64_t rsc_broken;        /* pieces of runs without a first or a last */
+	uint64_t csum_bad;
+	uint64_t multicast;
+};
+
+struct netvsc_rxq {
+	struct netvsc_gate gate;
+	struct netvsc_channel *channel;
+	struct rte_mempool *pool;
+	uint64_t rearm;             /* of struct rte_mbuf: data_off, refcnt, nb_segs, port */
+	uint32_t data_room;         /* of one mbuf, behind the headroom */
+	bool scatter;
+	bool vlan_strip;
+	bool want_hash;
+	bool want_ptype;
+	bool lro;
+	bool stopped;
+	uint16_t port_id, queue_id;
+	struct rte_mbuf *run_head, *run_last;   /* of an unfinished RSC run */
+	uint32_t run_bytes;
+	struct netvsc_rx_counters counters __rte_cache_aligned;
+	/* control's */
+	uint16_t nb_desc, free_thresh;
+	uint64_t offloads;
+	bool deferred_start;
+};
+
+/* Delivers frames of the queue's backlog; returns how many mbufs were put. */
+uint16_t netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+#endif /* NETVSC_RX_H */
