@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_TX_H
+#define NETVSC_TX_H
+
+/* A transmit queue: what a burst needs, grouped by who writes it. */
+
+#include "netvsc.h"
+#include "netvsc_sendbuf.h"
+
+/* RNDIS header, hash value, VLAN, and checksum or segmentation. */
+#define NETVSC_TX_HEADER_MAX (sizeof(struct rndis_packet) + 3 * 16u)
+#define NETVSC_TX_HEADER_SLOT 128u      /* never crosses a page */
+/* Page ranges of one message: hosts announce chains of 34. */
+#define NETVSC_TX_RANGES_MAX 33u
+#define NETVSC_TX_PAGES_MAX 96u
+#define NETVSC_TX_BURST 64u
+
+struct netvsc_tx_counters {
+	uint64_t packets, bytes;
+	uint64_t messages;
+	uint64_t page_lists;
+	uint64_t rejected;          /* cannot be sent at all: dropped, the burst goes on */
+	uint64_t host_errors;       /* frames the host refused */
+	uint64_t no_section, no_slot, ring_full;        /* bursts cut short by these */
+};
+
+struct netvsc_txq {
+	struct netvsc_gate gate;
+	struct netvsc_channel *channel;
+	struct netvsc_sendbuf *sendbuf;
+	struct netvsc_sendbuf_cache sections;
+	uint16_t *free_slots;       /* a stack of ids */
+	uint32_t free_count;
+	uint32_t done_tail;
+	uint16_t generation;
+	uint16_t low_water;         /* fewer free slots: drain while the lock is held */
+	uint32_t copy_max;          /* frames up to this are copied */
+	uint32_t section_bytes;
+	uint32_t align_mask;
+	uint16_t frames_max;        /* per message */
+	bool page_lists;
+	uint8_t *headers;           /* NETVSC_TX_HEADER_SLOT for each slot; for page lists without a section */
+	rte_iova_t headers_iova;
+	uint32_t ack_reserve;       /* of the ring, for acknowledgements */
+	bool stopped;
+	uint16_t port_id, queue_id;
+	struct netvsc_tx_counters counters __rte_cache_aligned;
+	/* control's */
+	uint16_t nb_desc, free_thresh;
+	uint64_t offloads;
+	bool deferred_start;
+};
+
+/* Takes back what the host has completed; returns how many messages. */
+unsigned int netvsc_tx_reap(struct netvsc_txq *txq);
+
+/* Sends as many of the frames as there is room for; see netvsc_burst.c. */
+uint16_t netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+#endif /* NETVSC_TX_H */
