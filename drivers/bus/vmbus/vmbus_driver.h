@@ -106,10 +106,17 @@ vmbus_device_page_lists_ok(const struct vmbus_device *device)
 	return device->page_lists_ok;
 }
 
+/* The host took the device away: its rings must not be touched again. */
+static inline bool
+vmbus_gone(const struct vmbus_shared *shared)
+{
+	return __atomic_load_n(&shared->gone, __ATOMIC_ACQUIRE) != 0;
+}
+
 static inline bool
 vmbus_device_gone(const struct vmbus_device *device)
 {
-	return __atomic_load_n(&device->shared->gone, __ATOMIC_ACQUIRE) != 0;
+	return vmbus_gone(device->shared);
 }
 
 /* How often the hypervisor looks at the channel's monitor bit. */

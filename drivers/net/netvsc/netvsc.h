@@ -107,7 +107,8 @@ struct netvsc_backlog {
 	/* the receive queue's */
 	uint32_t range_tail __rte_cache_aligned;
 	uint32_t transfer_tail;     /* delivered: may be acknowledged up to here */
-	uint32_t range_seen;        /* range_head as of the last look */
+	uint32_t transfer_seen;     /* transfer_head as of the last look, */
+	uint32_t range_seen;        /* and the end of its ranges */
 };
 
 /* A message to the host that it has not completed yet. */
