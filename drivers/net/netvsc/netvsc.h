@@ -14,6 +14,7 @@
  *   netvsc_nvsp.c    one function per NVSP message
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
  *   netvsc_link.c    attach, detach, reopen and restore: the life of the link to the host
+ *   netvsc_event.c   what the host announces by itself, told to the application
  *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
  *   netvsc_ethdev.c  eth_dev_ops;  netvsc_probe.c  probe, remove, devargs
  */
@@ -36,6 +37,7 @@
 
 #define NETVSC_QUEUES_MAX VMBUS_CHANNELS_MAX
 #define NETVSC_RETA_MAX 512u
+#define NETVSC_MULTICAST_MAX 64u
 #define NETVSC_RECV_BUFFER_ID 0xcafeu
 #define NETVSC_SEND_BUFFER_ID 0xfaceu
 #define NETVSC_OWED_MAX 64u
@@ -180,29 +182,46 @@ struct netvsc_rss {
 	uint16_t reta[NETVSC_RETA_MAX];
 };
 
+/* How far attach has come: what detach must undo. */
+enum netvsc_attached {
+	NETVSC_ATTACHED_RECV = 0x1,     /* the host knows the receive buffer */
+	NETVSC_ATTACHED_SEND = 0x2,
+	NETVSC_ATTACHED_RNDIS = 0x4,
+};
+
 /* What the host answered: valid from attach to detach. */
 struct netvsc_host {
+	uint32_t attached;          /* enum netvsc_attached */
 	uint32_t nvsp;              /* negotiated version */
 	uint32_t ndis_major, ndis_minor;
 	uint32_t frame_max;         /* what NDIS_CONFIG said, Ethernet header included */
 	uint32_t suballoc_bytes, section_count;         /* receive buffer */
-	uint32_t send_section_bytes, send_section_count; /* 0 = no send buffer */
+	/* Send buffer: sections of the data path, 0 = there is none; behind them
+	 * lie send_control_count sections that carry control requests. */
+	uint32_t send_section_bytes, send_section_count, send_control_count;
 	uint32_t packets_per_message;
 	uint32_t alignment;         /* of packets in a message, a power of two */
 	uint32_t max_transfer_bytes;
 	uint32_t queues;            /* what RSS capabilities allow; 1 without RSS */
 	uint16_t reta_size;
 	uint32_t rss_caps;          /* flags of struct ndis_rss_capabilities */
+	uint64_t rss_hf;            /* what they come to: RTE_ETH_RSS_* */
 	struct ndis_offload offload; /* hardware capabilities, zeroed where not told */
+	uint8_t offload_revision;   /* of its answer: our requests have it too */
 	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*: what they come to */
 	struct rte_ether_addr mac;
+	uint16_t mtu;               /* what the host made of the one asked for */
+	/* atomic: told by the host at any time */
 	bool link_up;
+	bool link_told;             /* by an indication: truer than a query's answer */
 	uint64_t link_bps;
 };
 
 struct netvsc_device {
 	/* identity */
 	uint16_t port_id;
+	int socket;                 /* NUMA node of what is allocated */
+	char name[VMBUS_GUID_TEXT_BYTES];
 	struct vmbus_shared *vmbus;
 	uint8_t *recv_buffer, *send_buffer;
 	uint64_t recv_bytes, send_bytes;
@@ -213,8 +232,15 @@ struct netvsc_device {
 	struct netvsc_host host;
 	struct netvsc_rss rss;
 	uint32_t filter;            /* NDIS_FILTER_* last set */
+	/* what the application asked for: sent again after every reopen */
+	bool receiving;             /* started: the filter lets frames through */
 	bool promiscuous, allmulticast;
-	uint32_t multicast_count;
+	bool mac_changed;           /* host.mac is not the one the host gave us */
+	bool multicast_listed;      /* the host took the list */
+	uint16_t mtu;
+	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*: switched on */
+	uint32_t multicast_count;   /* may exceed the list: then all are let through */
+	struct rte_ether_addr multicast[NETVSC_MULTICAST_MAX];
 	uint16_t epoch;
 
 	/* data path */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_EVENT_H
+#define NETVSC_EVENT_H
+
+/*
+ * What the host announces by itself, told to the application. Whoever drains
+ * the channel raises an event; an alarm, which runs without any of our locks,
+ * tells it to ethdev: a callback may call back into the driver.
+ */
+
+#include "netvsc.h"
+
+#define NETVSC_EVENT_LINK           0x1u    /* up, down, or another speed */
+#define NETVSC_EVENT_NETWORK_CHANGE 0x2u    /* another network behind a link that stayed up */
+#define NETVSC_EVENT_OFFLOAD        0x4u    /* the current offload configuration */
+#define NETVSC_EVENT_VF             0x8u    /* association changed */
+#define NETVSC_EVENT_DATA_PATH      0x10u   /* the host switched it */
+
+/* Never blocks; may be called with locks held. */
+void netvsc_event_raise(struct netvsc_device *dev, uint32_t events);
+/* Waits for a handler that runs and forgets what is pending: before dev is
+ * freed. Not from a handler, nor with the control lock held. */
+void netvsc_event_cancel(struct netvsc_device *dev);
+
+/* The link as the host last told it. Lock-free. */
+struct rte_eth_link netvsc_event_link(const struct netvsc_device *dev);
+
+#endif /* NETVSC_EVENT_H */
