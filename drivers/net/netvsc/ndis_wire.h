@@ -244,6 +244,9 @@ static_assert(offsetof(struct ndis_offload_parameters, rsc_ipv4) == 22, "rsc");
 #define NDIS_RSS_CAP_IPV4               0x00000100u
 #define NDIS_RSS_CAP_IPV6               0x00000200u
 #define NDIS_RSS_CAP_IPV6_EX            0x00000400u
+#define NDIS_RSS_CAP_UDP_IPV4           0x00000800u
+#define NDIS_RSS_CAP_UDP_IPV6           0x00001000u
+#define NDIS_RSS_CAP_UDP_IPV6_EX        0x00002000u
 
 #define NDIS_RSS_KEY_BYTES              40u
 

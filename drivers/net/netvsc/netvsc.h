@@ -235,9 +235,10 @@ struct netvsc_device {
 	/* what the application asked for: sent again after every reopen */
 	bool receiving;             /* started: the filter lets frames through */
 	bool promiscuous, allmulticast;
-	bool mac_changed;           /* host.mac is not the one the host gave us */
+	bool mac_changed;           /* mac was set and is not the host's own */
 	bool multicast_listed;      /* the host took the list */
 	uint16_t mtu;
+	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*: switched on */
 	uint32_t multicast_count;   /* may exceed the list: then all are let through */
 	struct rte_ether_addr multicast[NETVSC_MULTICAST_MAX];

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The life of a channel's state; see netvsc_channel.h. */
+
+#include "netvsc_channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+static struct netvsc_channel *
+channel_create(struct netvsc_device *dev, unsigned int index)
+{
+	struct netvsc_channel *channel = rte_zmalloc_socket("netvsc_channel", sizeof(*channel),
+		RTE_CACHE_LINE_SIZE, dev->socket);
+
+	if (channel == NULL)
+		return NULL;
+	channel->owed = rte_zmalloc_socket("netvsc_owed", NETVSC_OWED_MAX * sizeof(*channel->owed),
+		RTE_CACHE_LINE_SIZE, dev->socket);
+	if (channel->owed == NULL) {
+		rte_free(channel);
+		return NULL;
+	}
+	channel->dev = dev;
+	channel->index = (uint16_t)index;
+	return channel;
+}
+
+static void
+backlog_reset(struct netvsc_backlog *backlog)
+{
+	backlog->range_head = 0;
+	backlog->transfer_head = 0;
+	backlog->acked = 0;
+	backlog->range_tail = 0;
+	backlog->transfer_tail = 0;
+	backlog->range_seen = 0;
+}
+
+int
+netvsc_channel_open(struct netvsc_device *dev, unsigned int index)
+{
+	struct vmbus_channel *vmbus = dev->vmbus->channel[index];
+
+	if (vmbus == NULL)
+		return -ENODEV;
+	if (dev->channel[index] == NULL)
+		dev->channel[index] = channel_create(dev, index);
+	if (dev->channel[index] == NULL)
+		return -ENOMEM;
+	netvsc_channel_close(dev, index);
+	dev->channel[index]->epoch = dev->epoch;
+	dev->channel[index]->vmbus = vmbus;
+	return 0;
+}
+
+static void
+backlog_destroy(struct netvsc_backlog *backlog)
+{
+	rte_free(backlog->ranges);
+	rte_free(backlog->transfers);
+	backlog->ranges = NULL;
+	backlog->transfers = NULL;
+	backlog->mask = 0;
+}
+
+int
+netvsc_channel_fit(struct netvsc_device *dev, unsigned int index)
+{
+	struct netvsc_backlog *backlog = &dev->channel[index]->backlog;
+	uint32_t slots = rte_align32pow2(dev->host.section_count);
+
+	if (backlog->ranges != NULL && backlog->mask + 1 == slots)
+		return 0;
+	backlog_destroy(backlog);
+	backlog_reset(backlog);
+	backlog->transfers = rte_zmalloc_socket("netvsc_backlog",
+		slots * sizeof(*backlog->transfers), RTE_CACHE_LINE_SIZE, dev->socket);
+	if (backlog->transfers == NULL)
+		return -ENOMEM;
+	backlog->ranges = rte_zmalloc_socket("netvsc_backlog", slots * sizeof(*backlog->ranges),
+		RTE_CACHE_LINE_SIZE, dev->socket);
+	if (backlog->ranges == NULL) {
+		backlog_destroy(backlog);
+		return -ENOMEM;
+	}
+	backlog->mask = slots - 1;
+	return 0;
+}
+
+void
+netvsc_channel_close(struct netvsc_device *dev, unsigned int index)
+{
+	struct netvsc_channel *channel = dev->channel[index];
+
+	if (channel == NULL)
+		return;
+	channel->vmbus = NULL;
+	channel->dead = false;
+	channel->owed_count = 0;
+	backlog_reset(&channel->backlog);
+}
+
+void
+netvsc_channel_destroy(struct netvsc_device *dev, unsigned int index)
+{
+	struct netvsc_channel *channel = dev->channel[index];
+
+	if (channel == NULL)
+		return;
+	dev->channel[index] = NULL;
+	backlog_destroy(&channel->backlog);
+	rte_free(channel->owed);
+	rte_free(channel);
+}

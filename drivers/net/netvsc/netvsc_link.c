@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The life of the link to the host; see netvsc_link.h. */
+
+#include "netvsc_link.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "netvsc_channel.h"
+#include "netvsc_ndis.h"
+#include "netvsc_nvsp.h"
+#include "netvsc_offload.h"
+#include "netvsc_rndis.h"
+#include "netvsc_rss.h"
+
+/* A host that does not answer is not waited for long when leaving it. */
+#define DETACH_WAIT_MS 2000u
+
+/* ---- attach ---- */
+
+static int
+step_config(struct netvsc_device *dev)
+{
+	return netvsc_nvsp_ndis_config(dev, dev->mtu + RTE_ETHER_HDR_LEN);
+}
+
+static int
+step_backlog(struct netvsc_device *dev)
+{
+	return netvsc_channel_fit(dev, 0);
+}
+
+/* Hosts differ in what they let through at first. */
+static int
+step_filter(struct netvsc_device *dev)
+{
+	const uint32_t filter = 0;
+	int ret = netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
+
+	if (ret == 0)
+		dev->filter = filter;
+	return ret;
+}
+
+/* In the order that hosts check: the configuration fixes the size of the
+ * receive buffer's sections, and all of NVSP comes before RNDIS. Each message
+ * is sent at most once per open: a second one ends the conversation. */
+static const struct attach_step {
+	const char *name;
+	int (*run)(struct netvsc_device *dev);
+} attach_steps[] = {
+	{ "NVSP version", netvsc_nvsp_init },
+	{ "NDIS configuration", step_config },
+	{ "NDIS version", netvsc_nvsp_ndis_version },
+	{ "receive buffer", netvsc_nvsp_recv_buffer },
+	{ "memory for its sections", step_backlog },
+	{ "send buffer", netvsc_nvsp_send_buffer },
+	{ "RNDIS init", netvsc_rndis_init },
+	{ "packet filter", step_filter },
+	{ "MTU", netvsc_ndis_query_mtu },
+	{ "MAC address", netvsc_ndis_query_mac },
+	{ "offload capabilities", netvsc_offload_query },
+	{ "RSS capabilities", netvsc_rss_query },
+	{ "link state", netvsc_ndis_query_link },
+};
+
+int
+netvsc_link_attach(struct netvsc_device *dev)
+{
+	int ret = 0;
+
+	netvsc_xact_lock(dev);
+	memset(&dev->host, 0, sizeof(dev->host));
+	dev->host.queues = 1;
+	dev->host.link_up = true;       /* until the host says otherwise */
+	for (unsigned int i = 0; i < RTE_DIM(attach_steps) && ret == 0; i++) {
+		ret = attach_steps[i].run(dev);
+		if (ret < 0)
+			NETVSC_LOG(ERR, init, "%s: attach: %s: %s", dev->name,
+				attach_steps[i].name, strerror(-ret));
+	}
+	if (ret < 0)
+		netvsc_link_detach(dev);
+	netvsc_xact_unlock(dev);
+	return ret;
+}
+
+/* ---- detach ---- */
+
+static int
+detach_rndis(struct netvsc_device *dev)
+{
+	int ret = dev->filter == 0 ? 0 : step_filter(dev);
+
+	/* A refusal is no reason not to go on; silence is. */
+	return ret == -ETIMEDOUT || ret == -ENODEV ? ret : netvsc_rndis_halt(dev);
+}
+
+/* What attach did, read upwards. */
+static const struct detach_step {
+	uint32_t attached;          /* enum netvsc_attached */
+	int (*run)(struct netvsc_device *dev);
+} detach_steps[] = {
+	{ NETVSC_ATTACHED_RNDIS, detach_rndis },
+	{ NETVSC_ATTACHED_RECV, netvsc_nvsp_revoke_recv_buffer },
+	{ NETVSC_ATTACHED_SEND, netvsc_nvsp_revoke_send_buffer },
+};
+
+void
+netvsc_link_detach(struct netvsc_device *dev)
+{
+	uint32_t wait_ms;
+	int ret;
+
+	netvsc_xact_lock(dev);
+	wait_ms = dev->xact.wait_ms;
+	dev->xact.wait_ms = RTE_MIN(wait_ms, DETACH_WAIT_MS);
+	ret = netvsc_xact_alive(dev);
+	for (unsigned int i = 0; i < RTE_DIM(detach_steps); i++)
+		if ((dev->host.attached & detach_steps[i].attached) != 0 &&
+		    ret != -ETIMEDOUT && ret != -ENODEV)
+			ret = detach_steps[i].run(dev);
+	dev->host.attached = 0;
+	dev->filter = 0;
+	dev->xact.wait_ms = wait_ms;
+	netvsc_xact_unlock(dev);
+}
+
+/* ---- open and close ---- */
+
+static void
+addresses_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
+{
+	const struct vmbus_maps *maps = &vmbus->shared->maps;
+
+	dev->vmbus = vmbus->shared;
+	dev->recv_buffer = maps->map[UIO_MAP_RECV_BUFFER].addr;
+	dev->recv_bytes = maps->map[UIO_MAP_RECV_BUFFER].bytes;
+	dev->send_buffer = maps->map[UIO_MAP_SEND_BUFFER].addr;
+	dev->send_bytes = maps->map[UIO_MAP_SEND_BUFFER].bytes;
+	dev->page_lists_ok = vmbus_device_page_lists_ok(vmbus);
+}
+
+static int
+link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int queues)
+{
+	int ret = vmbus_device_open(vmbus);
+
+	if (ret < 0)
+		return ret;
+	addresses_set(dev, vmbus);
+	dev->epoch++;
+	netvsc_xact_reset(dev);
+	ret = netvsc_channel_open(dev, 0);
+	if (ret == 0)
+		dev->channel_count = 1;
+	if (ret == 0)
+		ret = netvsc_link_attach(dev);
+	if (ret == 0)
+		ret = netvsc_link_open_channels(dev, vmbus, queues);
+	return ret;
+}
+
+int
+netvsc_link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int queues)
+{
+	int ret;
+
+	netvsc_xact_lock(dev);
+	ret = link_open(dev, vmbus, queues);
+	if (ret < 0)
+		netvsc_link_close(dev, vmbus);
+	netvsc_xact_unlock(dev);
+	return ret;
+}
+
+void
+netvsc_link_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
+{
+	netvsc_xact_lock(dev);
+	netvsc_link_detach(dev);
+	dev->channel_count = 0;
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
+		netvsc_channel_close(dev, i);
+	dev->vmbus = NULL;
+	dev->recv_buffer = NULL;
+	dev->send_buffer = NULL;
+	vmbus_device_close(vmbus);
+	netvsc_xact_unlock(dev);
+}
+
+/* ---- more channels ---- */
+
+/* How many channels the kernel has opened of those the host granted; queue i
+ * drives channel i, so what lies behind a gap is of no use. */
+static int
+channels_attach(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int granted)
+{
+	int ret = vmbus_device_open_subchannels(vmbus, granted);
+
+	if (ret < 0)
+		return ret;
+	while (dev->channel_count <= granted && dev->vmbus->channel[dev->channel_count] != NULL) {
+		ret = netvsc_channel_open(dev, dev->channel_count);
+		if (ret == 0)
+			ret = netvsc_channel_fit(dev, dev->channel_count);
+		if (ret < 0)
+			return ret;
+		dev->channel_count++;
+	}
+	return 0;
+}
+
+int
+netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vmbus,
+	unsigned int queues)
+{
+	unsigned int wanted = RTE_MIN(queues, dev->host.queues);
+	int ret = 0;
+
+	netvsc_xact_lock(dev);
+	if (dev->channel_count == 1 && wanted > 1) {
+		ret = netvsc_nvsp_subchannels(dev, wanted - 1);
+		if (ret > 0)
+			ret = channels_attach(dev, vmbus, (unsigned int)ret);
+		else if (ret == -EIO || ret == -ENOTSUP)        /* refused: one will do */
+			ret = netvsc_xact_alive(dev);
+	}
+	if (ret == 0 && dev->channel_count < queues)
+		NETVSC_LOG(NOTICE, init, "%s: %u of %u queues: the host offers %u", dev->name,
+			dev->channel_count, queues, dev->host.queues);
+	netvsc_xact_unlock(dev);
+	return ret;
+}
+
+/* ---- reopen ---- */
+
+/* What the application relies on for correct frames must be there again; what
+ * only speeds it up may be missing on an older host. */
+static int
+restore_offloads(struct netvsc_device *dev)
+{
+	uint64_t rx_offered = dev->host.rx_offloads | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	uint64_t tx_lost = dev->tx_offloads & ~dev->host.tx_offloads;
+	uint64_t rx_lost = dev->rx_offloads & ~rx_offered;
+
+	if (rx_lost != 0)
+		NETVSC_LOG(NOTICE, control, "%s: the host no longer offers receive offloads 0x%" PRIx64,
+			dev->name, rx_lost);
+	if (tx_lost != 0) {
+		NETVSC_LOG(ERR, control, "%s: the host no longer offers transmit offloads 0x%" PRIx64,
+			dev->name, tx_lost);
+		return -ENOTSUP;
+	}
+	return netvsc_offload_set(dev, dev->tx_offloads, dev->rx_offloads & rx_offered);
+}
+
+static int
+restore_rss(struct netvsc_device *dev)
+{
+	struct netvsc_rss rss;
+
+	netvsc_rss_fit(dev);
+	if (dev->rss.hf == 0)
+		return 0;               /* off, as after every open */
+	rss = dev->rss;
+	return netvsc_rss_set(dev, &rss);
+}
+
+static int
+restore_mac(struct netvsc_device *dev)
+{
+	const struct rte_ether_addr mac = dev->mac;
+
+	return dev->mac_changed ? netvsc_ndis_set_mac(dev, &mac) : 0;
+}
+
+static int
+restore_multicast(struct netvsc_device *dev)
+{
+	return dev->multicast_count == 0 ? 0 :
+		netvsc_ndis_set_multicast(dev, dev->multicast, dev->multicast_count);
+}
+
+int
+netvsc_link_restore(struct netvsc_device *dev)
+{
+	/* The filter last: until then nothing is received. */
+	static int (*const steps[])(struct netvsc_device *dev) = {
+		restore_offloads, restore_rss, restore_mac, restore_multicast,
+		netvsc_ndis_set_filter,
+	};
+	bool receiving;
+	int first = 0;
+
+	netvsc_xact_lock(dev);
+	receiving = dev->receiving;
+	dev->receiving = false;
+	for (unsigned int i = 0; i < RTE_DIM(steps); i++) {
+		int ret;
+
+		if (i == RTE_DIM(steps) - 1)
+			dev->receiving = receiving;
+		ret = steps[i](dev);
+		if (ret < 0 && first == 0)
+			first = ret;
+	}
+	netvsc_xact_unlock(dev);
+	return first;
+}
+
+/* A host may let more through than asked, never less than `mtu_min`. */
+static int
+reopen_as(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
+	uint16_t mtu_min, unsigned int queues)
+{
+	int ret;
+
+	dev->mtu = mtu;
+	ret = netvsc_link_open(dev, vmbus, queues);
+	if (ret < 0)
+		return ret;
+	if (dev->host.mtu < mtu_min) {
+		NETVSC_LOG(ERR, control, "%s: MTU %u: the host made %u of it", dev->name, mtu,
+			dev->host.mtu);
+		ret = -EINVAL;
+	}
+	if (ret == 0)
+		ret = netvsc_link_restore(dev);
+	if (ret < 0)
+		netvsc_link_close(dev, vmbus);
+	return ret;
+}
+
+int
+netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
+	unsigned int queues)
+{
+	void (*removed)(struct vmbus_device *device) = vmbus->removed;
+	unsigned int queues_before;
+	uint16_t mtu_before, mtu_min;
+	int ret, back = 0;
+
+	netvsc_xact_lock(dev);
+	mtu_before = dev->mtu;
+	mtu_min = RTE_MIN(dev->mtu, dev->host.mtu);
+	queues_before = RTE_MAX(dev->channel_count, 1);
+	vmbus_device_unwatch(vmbus);
+	netvsc_link_close(dev, vmbus);
+	ret = reopen_as(dev, vmbus, mtu, mtu, queues);
+	if (ret < 0)
+		back = reopen_as(dev, vmbus, mtu_before, mtu_min, queues_before);
+	if (back < 0)
+		NETVSC_LOG(ERR, control, "%s: reopen failed and so did going back: %s; the port is"
+			" out of use until it is reset", dev->name, strerror(-back));
+	else if (removed != NULL && vmbus_device_watch(vmbus, removed) < 0)
+		NETVSC_LOG(WARNING, control, "%s: its removal by the host will not be noticed",
+			dev->name);
+	netvsc_xact_unlock(dev);
+	return ret;
+}
