@@ -31,6 +31,7 @@
 #include "ndis_wire.h"
 #include "netvsc_compat.h"
 #include "netvsc_log.h"
+#include "netvsc_sendbuf.h"
 #include "netvsc_xact.h"
 #include "nvsp_wire.h"
 #include "rndis_wire.h"
@@ -217,6 +218,15 @@ struct netvsc_host {
 	uint64_t link_bps;
 };
 
+/* What the devargs say; netvsc_args.c has their units, defaults and bounds. */
+struct netvsc_args {
+	uint32_t latency_us;
+	uint32_t rx_copybreak, tx_copybreak;
+	bool rx_extmbuf;
+	bool numa_aware;
+	bool tx_page_lists;
+};
+
 struct netvsc_device {
 	/* identity */
 	uint16_t port_id;
@@ -226,6 +236,7 @@ struct netvsc_device {
 	uint8_t *recv_buffer, *send_buffer;
 	uint64_t recv_bytes, send_bytes;
 	bool page_lists_ok;
+	struct netvsc_args args;
 
 	/* control: under xact.mutex */
 	struct netvsc_xact xact;
@@ -245,6 +256,7 @@ struct netvsc_device {
 	uint16_t epoch;
 
 	/* data path */
+	struct netvsc_sendbuf sendbuf;
 	uint16_t channel_count;     /* open ones */
 	struct netvsc_channel *channel[NETVSC_QUEUES_MAX];
 };

@@ -36,6 +36,7 @@ backlog_reset(struct netvsc_backlog *backlog)
 	backlog->acked = 0;
 	backlog->range_tail = 0;
 	backlog->transfer_tail = 0;
+	backlog->transfer_seen = 0;
 	backlog->range_seen = 0;
 }
 

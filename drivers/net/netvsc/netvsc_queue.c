@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The life of queues; see netvsc_queue.h. */
+
+#include "netvsc_queue.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_malloc.h>
+
+#include "netvsc_poll.h"
+
+/* How long stop waits for messages that the host has not completed. */
+#define DRAIN_WAIT_MS 1000u
+
+static inline struct netvsc_device *
+device_of(struct rte_eth_dev *eth)
+{
+	return eth->data->dev_private;
+}
+
+/* ---- receive queues ---- */
+
+/* The 8 bytes of an mbuf that a fresh one needs. */
+static uint64_t
+rearm_word(uint16_t port_id)
+{
+	struct rte_mbuf m = { .data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = port_id };
+	uint64_t word;
+
+	rte_mbuf_refcnt_set(&m, 1);
+	memcpy(&word, (const uint8_t *)&m + offsetof(struct rte_mbuf, data_off), sizeof(word));
+	return word;
+}
+
+int
+netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
+	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	struct netvsc_device *dev = device_of(eth);
+	uint64_t offloads = conf->offloads | eth->data->dev_conf.rxmode.offloads;
+	struct netvsc_rxq *rxq;
+
+	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL)
+		return -EINVAL;
+	rxq = rte_zmalloc_socket("netvsc_rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, (int)socket);
+	if (rxq == NULL)
+		return -ENOMEM;
+	rxq->gate.closed = 1;
+	rxq->channel = dev->channel[queue_id];
+	rxq->pool = pool;
+	rxq->rearm = rearm_word(eth->data->port_id);
+	rxq->data_room = (uint32_t)(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
+	rxq->scatter = (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+	rxq->vlan_strip = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+	rxq->want_hash = (offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+	rxq->lro = (offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	rxq->want_ptype = true;
+	rxq->port_id = eth->data->port_id;
+	rxq->queue_id = queue_id;
+	rxq->nb_desc = nb_desc;
+	rxq->free_thresh = conf->rx_free_thresh;
+	rxq->offloads = offloads;
+	rxq->deferred_start = conf->rx_deferred_start != 0;
+	eth->data->rx_queues[queue_id] = rxq;
+	return 0;
+}
+
+void
+netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_rxq *rxq = eth->data->rx_queues[queue_id];
+
+	if (rxq == NULL)
+		return;
+	eth->data->rx_queues[queue_id] = NULL;
+	rte_pktmbuf_free(rxq->run_head);
+	rte_free(rxq);
+}
+
+/* ---- transmit queues ---- */
+
+static void
+slots_destroy(struct netvsc_tx_slots *slots)
+{
+	rte_free(slots->slot);
+	rte_free(slots->done);
+	memset(slots, 0, sizeof(*slots));
+}
+
+static int
+slots_create(struct netvsc_tx_slots *slots, uint32_t count, int socket)
+{
+	uint32_t ring = rte_align32pow2(count);
+
+	memset(slots, 0, sizeof(*slots));
+	slots->slot = rte_zmalloc_socket("netvsc_slots", count * sizeof(*slots->slot),
+		RTE_CACHE_LINE_SIZE, socket);
+	slots->done = rte_zmalloc_socket("netvsc_done", ring * sizeof(*slots->done),
+		RTE_CACHE_LINE_SIZE, socket);
+	if (slots->slot == NULL || slots->done == NULL) {
+		slots_destroy(slots);
+		return -ENOMEM;
+	}
+	slots->count = count;
+	slots->mask = ring - 1;
+	return 0;
+}
+
+/* Everything free, nothing under way. */
+static void
+txq_reset(struct netvsc_txq *txq)
+{
+	struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
+
+	txq->free_count = 0;
+	for (uint32_t id = slots->count; id > 0; id--)
+		txq->free_slots[txq->free_count++] = (uint16_t)(id - 1);
+	txq->done_tail = slots->done_head;
+	txq->sections.count = 0;
+}
+
+/* Takes on what the host said it accepts. */
+static void
+txq_fit(struct netvsc_txq *txq)
+{
+	const struct netvsc_device *dev = txq->channel->dev;
+	const struct netvsc_host *host = &dev->host;
+	uint32_t data_bytes = txq->channel->vmbus->tx.data_bytes;
+
+	txq->page_lists = dev->page_lists_ok;
+	txq->section_bytes = RTE_MIN(dev->sendbuf.section_bytes, host->max_transfer_bytes);
+	txq->align_mask = host->alignment - 1;
+	txq->frames_max = (uint16_t)RTE_MIN(host->packets_per_message, 32u);
+	txq->ack_reserve = data_bytes / 8 & ~7u;
+	txq->copy_max = txq->page_lists ? dev->args.tx_copybreak : UINT32_MAX;
+}
+
+int
+netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
+	unsigned int socket, const struct rte_eth_txconf *conf)
+{
+	struct netvsc_device *dev = device_of(eth);
+	struct netvsc_channel *channel;
+	struct netvsc_txq *txq;
+
+	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL)
+		return -EINVAL;
+	channel = dev->channel[queue_id];
+	txq = rte_zmalloc_socket("netvsc_txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, (int)socket);
+	if (txq == NULL)
+		return -ENOMEM;
+	txq->gate.closed = 1;
+	txq->channel = channel;
+	txq->sendbuf = &dev->sendbuf;
+	txq->port_id = eth->data->port_id;
+	txq->queue_id = queue_id;
+	txq->nb_desc = nb_desc;
+	txq->free_thresh = conf->tx_free_thresh != 0 ? conf->tx_free_thresh : nb_desc / 4;
+	txq->low_water = txq->free_thresh;
+	txq->offloads = conf->offloads | eth->data->dev_conf.txmode.offloads;
+	txq->deferred_start = conf->tx_deferred_start != 0;
+	txq->free_slots = rte_malloc_socket("netvsc_free", nb_desc * sizeof(*txq->free_slots),
+		RTE_CACHE_LINE_SIZE, (int)socket);
+	txq->headers = rte_zmalloc_socket("netvsc_headers", nb_desc * NETVSC_TX_HEADER_SLOT,
+		HV_PAGE_BYTES, (int)socket);
+	eth->data->tx_queues[queue_id] = txq;
+	if (txq->free_slots == NULL || txq->headers == NULL ||
+	    slots_create(&channel->tx_slots, nb_desc, (int)socket) < 0) {
+		netvsc_tx_queue_release(eth, queue_id);
+		return -ENOMEM;
+	}
+	txq->headers_iova = rte_malloc_virt2iova(txq->headers);
+	txq_reset(txq);
+	txq_fit(txq);
+	return 0;
+}
+
+void
+netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_txq *txq = eth->data->tx_queues[queue_id];
+
+	if (txq == NULL)
+		return;
+	eth->data->tx_queues[queue_id] = NULL;
+	netvsc_sendbuf_spill(txq->sendbuf, &txq->sections, 0);
+	for (uint32_t i = 0; i < txq->channel->tx_slots.count; i++)
+		rte_pktmbuf_free(txq->channel->tx_slots.slot[i].mbuf);
+	slots_destroy(&txq->channel->tx_slots);
+	rte_free(txq->free_slots);
+	rte_free(txq->headers);
+	rte_free(txq);
+}
+
+/* ---- start and stop ---- */
+
+static void
+set_state(uint8_t *state, struct netvsc_gate *gate, bool start)
+{
+	*state = start ? RTE_ETH_QUEUE_STATE_STARTED : RTE_ETH_QUEUE_STATE_STOPPED;
+	if (start)
+		netvsc_gate_open(gate);
+}
+
+int
+netvsc_rx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_rxq *rxq = eth->data->rx_queues[queue_id];
+
+	set_state(&eth->data->rx_queue_state[queue_id], &rxq->gate, true);
+	return 0;
+}
+
+int
+netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_rxq *rxq = eth->data->rx_queues[queue_id];
+	int ret = netvsc_gate_close(&rxq->gate);
+
+	if (ret == 0)
+		set_state(&eth->data->rx_queue_state[queue_id], &rxq->gate, false);
+	return ret;
+}
+
+int
+netvsc_tx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_txq *txq = eth->data->tx_queues[queue_id];
+
+	set_state(&eth->data->tx_queue_state[queue_id], &txq->gate, true);
+	return 0;
+}
+
+int
+netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
+{
+	struct netvsc_txq *txq = eth->data->tx_queues[queue_id];
+	int ret = netvsc_gate_close(&txq->gate);
+
+	if (ret == 0)
+		set_state(&eth->data->tx_queue_state[queue_id], &txq->gate, false);
+	return ret;
+}
+
+int
+netvsc_queues_close_gates(struct rte_eth_dev *eth)
+{
+	int error = 0;
+
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
+		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
+
+		if (rxq != NULL && netvsc_gate_close(&rxq->gate) < 0)
+			error = -ETIMEDOUT;
+	}
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
+		struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq != NULL && netvsc_gate_close(&txq->gate) < 0)
+			error = -ETIMEDOUT;
+	}
+	return error;
+}
+
+void
+netvsc_queues_open_gates(struct rte_eth_dev *eth)
+{
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
+		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
+
+		if (rxq != NULL && eth->data->rx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
+			netvsc_gate_open(&rxq->gate);
+	}
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
+		struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq != NULL && eth->data->tx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
+			netvsc_gate_open(&txq->gate);
+	}
+}
+
+/* ---- draining ---- */
+
+/* Takes everything in the backlog as delivered, unseen. */
+static void
+backlog_drop(struct netvsc_backlog *backlog)
+{
+	backlog->range_tail = backlog->range_head;
+	backlog->range_seen = backlog->range_head;
+	backlog->transfer_seen = backlog->transfer_head;
+	__atomic_store_n(&backlog->transfer_tail, backlog->transfer_head, __ATOMIC_RELEASE);
+}
+
+/* One look at a channel; true if a message of ours is still under way. */
+static bool
+channel_drain(struct rte_eth_dev *eth, struct netvsc_channel *channel)
+{
+	struct netvsc_txq *txq = channel->index < eth->data->nb_tx_queues ?
+		eth->data->tx_queues[channel->index] : NULL;
+	bool signal = false;
+
+	rte_spinlock_lock(&channel->vmbus->lock);
+	netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
+	backlog_drop(&channel->backlog);
+	netvsc_poll(channel, 0, &signal);       /* the acknowledgements */
+	rte_spinlock_unlock(&channel->vmbus->lock);
+	if (signal)
+		vmbus_channel_signal(channel->vmbus);
+	if (txq == NULL || channel->dead)
+		return false;
+	netvsc_tx_reap(txq);
+	return txq->free_count < channel->tx_slots.count;
+}
+
+void
+netvsc_queues_drain(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = device_of(eth);
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	bool busy = true;
+
+	for (unsigned int ms = 0; busy && ms < DRAIN_WAIT_MS && !vmbus_gone(dev->vmbus); ms++) {
+		busy = false;
+		for (unsigned int i = 0; i < dev->channel_count; i++)
+			if (dev->channel[i]->vmbus != NULL)
+				busy |= channel_drain(eth, dev->channel[i]);
+		if (busy)
+			nanosleep(&pause, NULL);
+	}
+	if (busy)
+		NETVSC_LOG(NOTICE, tx, "%s: stop: the host still holds messages", dev->name);
+}
+
+void
+netvsc_queues_reclaim(struct rte_eth_dev *eth)
+{
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
+		struct netvsc_txq *txq = eth->data->tx_queues[i];
+		struct netvsc_tx_slots *slots;
+
+		if (txq == NULL)
+			continue;
+		slots = &txq->channel->tx_slots;
+		for (uint32_t id = 0; id < slots->count; id++) {
+			rte_pktmbuf_free(slots->slot[id].mbuf);
+			slots->slot[id].mbuf = NULL;
+			slots->slot[id].state = 0;
+		}
+		txq_reset(txq);
+	}
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
+		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
+
+		if (rxq == NULL)
+			continue;
+		rte_pktmbuf_free(rxq->run_head);
+		rxq->run_head = NULL;
+		rxq->run_bytes = 0;
+	}
+}
+
+int
+netvsc_queues_fit(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = device_of(eth);
+	int ret;
+
+	netvsc_sendbuf_destroy(&dev->sendbuf);
+	ret = netvsc_sendbuf_create(&dev->sendbuf, dev->send_buffer,
+		(uint64_t)dev->host.send_section_count * dev->host.send_section_bytes,
+		dev->host.send_section_bytes);
+	for (uint16_t i = 0; ret == 0 && i < eth->data->nb_tx_queues; i++) {
+		struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq != NULL && i < dev->channel_count) {
+			txq->sections.count = 0;
+			txq_fit(txq);
+		}
+	}
+	return ret;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_QUEUE_H
+#define NETVSC_QUEUE_H
+
+/* The life of queues: set up, start, stop, release. Control only. */
+
+#include "netvsc_rx.h"
+#include "netvsc_tx.h"
+
+/* VMBus rings are no descriptor rings: what nb_desc means is the number of
+ * frames that the receive buffer may hold for the queue (rx, informative) and
+ * the number of messages that may be under way (tx). */
+#define NETVSC_RX_DESC_MIN 64u
+#define NETVSC_RX_DESC_MAX 16384u
+#define NETVSC_TX_DESC_MIN 64u
+#define NETVSC_TX_DESC_MAX 4096u
+#define NETVSC_DESC_DEFAULT 512u
+
+int netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
+	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *pool);
+void netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id);
+int netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
+	unsigned int socket, const struct rte_eth_txconf *conf);
+void netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id);
+
+int netvsc_rx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id);
+int netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id);
+int netvsc_tx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id);
+int netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id);
+
+/* Keeps all bursts out (bounded; -ETIMEDOUT: one is stuck) and lets those of
+ * started queues in again. */
+int netvsc_queues_close_gates(struct rte_eth_dev *eth);
+void netvsc_queues_open_gates(struct rte_eth_dev *eth);
+
+/* With the gates closed and the host told to stop: waits, bounded, for what is
+ * under way, then gives every received frame back unseen. */
+void netvsc_queues_drain(struct rte_eth_dev *eth);
+/* With the gates closed and the channels closed on the host: whatever was under
+ * way is ours again. */
+void netvsc_queues_reclaim(struct rte_eth_dev *eth);
+/* After the link was opened (again): queues take on the host's limits. */
+int netvsc_queues_fit(struct rte_eth_dev *eth);
+
+#endif /* NETVSC_QUEUE_H */
