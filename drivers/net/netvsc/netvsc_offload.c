@@ -142,6 +142,13 @@ offloads_ask(struct netvsc_device *dev, const struct revision *asked)
 	return 0;
 }
 
+/* The host understood and said no, in one way or another. */
+static bool
+host_said_no(int ret)
+{
+	return ret == -ENOTSUP || ret == -EINVAL || ret == -EIO || ret == -EPROTONOSUPPORT;
+}
+
 int
 netvsc_offload_query(struct netvsc_device *dev)
 {
@@ -152,14 +159,11 @@ netvsc_offload_query(struct netvsc_device *dev)
 	memset(&dev->host.offload, 0, sizeof(dev->host.offload));
 	dev->host.offload_revision = 0;
 	/* A host older than its NVSP version lets on refuses the newer words. */
-	for (unsigned int i = first; i < RTE_DIM(revisions) && ret < 0; i++) {
+	for (unsigned int i = first; i < RTE_DIM(revisions) && host_said_no(ret); i++)
 		ret = offloads_ask(dev, &revisions[i]);
-		if (ret == -ETIMEDOUT || ret == -ENODEV || ret == -EPROTO)
-			break;
-	}
 	offloads_translate(&dev->host);
 	netvsc_xact_unlock(dev);
-	if (ret < 0 && ret != -ETIMEDOUT && ret != -ENODEV && ret != -EPROTO) {
+	if (host_said_no(ret)) {
 		NETVSC_LOG(NOTICE, control, "%s: the host tells of no offloads: going on without",
 			dev->name);
 		return 0;

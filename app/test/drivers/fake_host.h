@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FAKE_HOST_H
+#define FAKE_HOST_H
+
+/*
+ * A scripted host for the control path: it lives in the memory of the test and
+ * acts whenever the guest signals it. It is a good host unless the test says
+ * otherwise; it has its own ring code. With it come stand-ins for what the
+ * driver takes from the bus and from EAL.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netvsc.h"
+
+/* The answers a test can spoil; those of RNDIS queries are named by their OID. */
+enum fake_answer {
+	FAKE_NONE = 0,
+	FAKE_RNDIS_TAKEN = NVSP_RNDIS_COMPLETE, /* the completion of any RNDIS request */
+	FAKE_RNDIS_INIT = 1000,
+	FAKE_RNDIS_SET,
+	FAKE_RNDIS_KEEPALIVE,
+	/* others: the type of an NVSP message, or an OID to query */
+};
+
+/* One 32-bit field of one answer set to a value, or the answer cut off. */
+struct fake_spoil {
+	uint32_t answer;
+	uint32_t offset;
+	uint32_t value;
+	int bytes;                  /* 0: as long as it should be; -1: empty */
+};
+
+#define FAKE_LOG_MAX 128u
+
+struct fake_settings {
+	uint32_t nvsp_max;
+	bool no_send_buffer;
+	uint32_t send_section_bytes;
+	uint32_t frame_max;         /* larger ones become the default */
+	uint32_t offload_revision;
+	uint32_t multicast_max;
+	uint32_t rss_flags, rss_queues, rss_entries;
+	uint32_t subchannels_granted;   /* at most */
+	struct fake_spoil spoil;
+	uint32_t silent;            /* no such answer is sent */
+	uint32_t twice;             /* such answers are sent twice */
+	uint32_t refuse_oid;        /* SET of it is refused */
+	uint32_t refuse_status;
+	unsigned int refuse_count;  /* so often; 0 = for ever */
+	bool notify;                /* every notification there is before each answer */
+	bool foreign;               /* answers to nobody before each answer */
+	bool deaf;                  /* reads nothing */
+	bool answer_first;          /* RNDIS answers come before the completion */
+};
+
+struct fake_host {
+	struct fake_settings set;
+	/* what the guest said, in order: NVSP types, and OIDs of SET requests */
+	uint32_t log[FAKE_LOG_MAX];
+	unsigned int log_count;
+	unsigned int errors;        /* what no host would have taken */
+	unsigned int signals;
+	unsigned int opens;
+
+	uint32_t nvsp, mtu_frame;
+	uint32_t filter, filter_sets;
+	struct ndis_offload_parameters offload_parameters;
+	uint32_t offload_bytes;
+	struct ndis_rss_parameters rss;
+	uint32_t rss_table[NETVSC_RETA_MAX];
+	uint8_t rss_key[NDIS_RSS_KEY_BYTES];
+	unsigned int rss_disables, rss_enables;
+	uint8_t config[128];        /* the last RNDIS configuration parameter */
+	uint32_t config_bytes;
+	uint32_t multicast_bytes;
+	unsigned int by_section, by_page;
+	unsigned int acks_owed;
+	bool link_down;
+
+	struct netvsc_device dev;
+	struct vmbus_device vmbus;
+	struct vmbus_shared shared;
+	bool watched;
+
+	/* what EAL was asked for */
+	void (*alarm)(void *arg);
+	void *alarm_arg;
+	unsigned int callbacks;
+	uint16_t callback_status[8];    /* of the link, at each */
+};
+
+/* There is one at a time; start() forgets the one before. The device is ready
+ * for netvsc_link_open(). */
+struct fake_host *fake_host_start(bool page_lists);
+void fake_host_stop(void);
+extern struct fake_host *fake_host;
+
+/* The host by itself. */
+void fake_host_inband(const void *message, uint32_t bytes);
+void fake_host_rndis(const void *message, uint32_t bytes);
+void fake_host_indicate(uint32_t status, const void *buffer, uint32_t bytes);
+void fake_host_complete(uint64_t transaction_id, const void *payload, uint32_t bytes);
+/* The answers that silence kept back are sent after all. */
+void fake_host_release(void);
+
+/* Runs the alarm that was set; false if none was. */
+bool fake_alarm_run(void);
+
+/* Did the guest say these, in this order, with anything in between? Ends at 0. */
+bool fake_host_heard(const uint32_t *sequence);
+
+#endif /* FAKE_HOST_H */

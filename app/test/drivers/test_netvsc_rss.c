@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Receive-side scaling: what is asked, checked, sent and remembered. */
+
+#include "fake_host.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "netvsc_link.h"
+#include "netvsc_rss.h"
+
+static struct fake_host *
+open_host(uint32_t flags, unsigned int queues)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	host->set.rss_flags = flags;
+	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, queues), 0);
+	return host;
+}
+
+static void
+close_host(struct fake_host *host)
+{
+	netvsc_link_close(&host->dev, &host->vmbus);
+	assert_int_equal(host->errors, 0);
+	fake_host_stop();
+}
+
+static void
+rss_is_switched_off_before_it_is_set(void **state)
+{
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_rss rss;
+
+	(void)state;
+	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6, &rss);
+	assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+	assert_int_equal(host->rss_disables, 1);
+	assert_int_equal(host->rss_enables, 1);
+	assert_int_equal(host->rss.hash_info,
+		NDIS_HASH_TOEPLITZ | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6);
+	assert_int_equal(host->rss.table_bytes, 128 * 4);
+	for (unsigned int i = 0; i < 128; i++)
+		assert_int_equal(host->rss_table[i], i % 4);
+	assert_memory_equal(host->rss_key, rss.key, sizeof(rss.key));
+	assert_memory_equal(&host->dev.rss, &rss, sizeof(rss));
+	close_host(host);
+}
+
+static void
+no_hash_types_switch_rss_off(void **state)
+{
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_rss rss;
+
+	(void)state;
+	netvsc_rss_default(&host->dev, 4, 0, &rss);
+	assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+	assert_int_equal(host->rss_disables, 1);
+	assert_int_equal(host->rss_enables, 0);
+	close_host(host);
+}
+
+static void
+hash_types_are_offered_as_the_host_computes_them(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		uint64_t hf, not_hf;
+	} rows[] = {
+		{ 0x101, RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP,
+			RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV4_UDP },
+		{ 0x201, RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_TCP,
+			RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6_EX },
+		{ 0x401, RTE_ETH_RSS_IPV6_EX | RTE_ETH_RSS_IPV6_TCP_EX, RTE_ETH_RSS_IPV6_UDP_EX },
+		{ 0x801, RTE_ETH_RSS_NONFRAG_IPV4_UDP, RTE_ETH_RSS_NONFRAG_IPV6_UDP },
+		{ 0x1001, RTE_ETH_RSS_NONFRAG_IPV6_UDP, RTE_ETH_RSS_NONFRAG_IPV4_UDP },
+		{ 0x2001, RTE_ETH_RSS_IPV6_UDP_EX, RTE_ETH_RSS_IPV6_EX },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct fake_host *host = open_host(rows[i].flags, 2);
+		struct netvsc_rss rss;
+
+		assert_true((host->dev.host.rss_hf & rows[i].hf) == rows[i].hf);
+		assert_true((host->dev.host.rss_hf & rows[i].not_hf) == 0);
+		netvsc_rss_default(&host->dev, 2, rows[i].hf, &rss);
+		assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+		netvsc_rss_default(&host->dev, 2, rows[i].not_hf, &rss);
+		assert_int_equal(netvsc_rss_set(&host->dev, &rss), -ENOTSUP);
+		close_host(host);
+	}
+}
+
+static void
+a_bad_table_is_refused_before_anything_is_sent(void **state)
+{
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_rss good, bad;
+
+	(void)state;
+	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_IPV4, &good);
+	assert_int_equal(netvsc_rss_set(&host->dev, &good), 0);
+	bad = good;
+	bad.reta[127] = 4;              /* only 0 to 3 are open */
+	assert_int_equal(netvsc_rss_set(&host->dev, &bad), -EINVAL);
+	bad = good;
+	bad.reta_size = 64;
+	assert_int_equal(netvsc_rss_set(&host->dev, &bad), -EINVAL);
+	assert_int_equal(host->rss_disables, 1);
+	assert_memory_equal(&host->dev.rss, &good, sizeof(good));
+	close_host(host);
+}
+
+static void
+a_refused_change_restores_what_was_set_before(void **state)
+{
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_rss good, other;
+
+	(void)state;
+	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_IPV4, &good);
+	assert_int_equal(netvsc_rss_set(&host->dev, &good), 0);
+	other = good;
+	other.reta[0] = 3;
+	host->set.refuse_oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
+	host->set.refuse_status = NDIS_STATUS_INVALID_DATA;
+	host->set.refuse_count = 1;
+	assert_int_equal(netvsc_rss_set(&host->dev, &other), -EINVAL);
+	assert_int_equal(host->rss_enables, 2);
+	assert_int_equal(host->rss_table[0], 0);
+	assert_memory_equal(&host->dev.rss, &good, sizeof(good));
+	close_host(host);
+}
+
+static void
+a_host_without_rss_takes_none(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+	struct netvsc_rss rss;
+
+	(void)state;
+	host->set.nvsp_max = NVSP_VERSION_4;
+	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), 0);
+	assert_int_equal(host->dev.host.reta_size, 0);
+	netvsc_rss_default(&host->dev, 1, RTE_ETH_RSS_IPV4, &rss);
+	assert_int_equal(netvsc_rss_set(&host->dev, &rss), -ENOTSUP);
+	netvsc_rss_default(&host->dev, 1, 0, &rss);
+	assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+	assert_int_equal(host->rss_disables, 0);
+	close_host(host);
+}
+
+static void
+the_longest_table_fits_in_a_request(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+	struct netvsc_rss rss;
+
+	(void)state;
+	host->set.rss_entries = NETVSC_RETA_MAX;
+	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), 0);
+	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_IPV4, &rss);
+	assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+	assert_int_equal(host->rss.table_bytes, NETVSC_RETA_MAX * 4);
+	close_host(host);
+}
+
+static void
+a_remembered_table_is_fitted_to_another_size_and_fewer_channels(void **state)
+{
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_device *dev = &host->dev;
+
+	(void)state;
+	netvsc_rss_default(dev, 4, RTE_ETH_RSS_IPV4, &dev->rss);
+	dev->host.reta_size = 256;
+	dev->channel_count = 3;
+	netvsc_rss_fit(dev);
+	assert_int_equal(dev->rss.reta_size, 256);
+	for (unsigned int i = 0; i < 256; i++) {
+		assert_true(dev->rss.reta[i] < 3);
+		assert_int_equal(dev->rss.reta[i], i % 4 % 3);
+	}
+	dev->host.reta_size = 16;
+	netvsc_rss_fit(dev);
+	assert_int_equal(dev->rss.reta_size, 16);
+	close_host(host);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rss_is_switched_off_before_it_is_set),
+		cmocka_unit_test(no_hash_types_switch_rss_off),
+		cmocka_unit_test(hash_types_are_offered_as_the_host_computes_them),
+		cmocka_unit_test(a_bad_table_is_refused_before_anything_is_sent),
+		cmocka_unit_test(a_refused_change_restores_what_was_set_before),
+		cmocka_unit_test(a_host_without_rss_takes_none),
+		cmocka_unit_test(the_longest_table_fits_in_a_request),
+		cmocka_unit_test(a_remembered_table_is_fitted_to_another_size_and_fewer_channels),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
