@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -397,4 +398,17 @@ static struct rte_bus vmbus_bus = {
 	.cleanup = bus_cleanup,
 };
 
-RTE_REGISTER_BUS(vmbus, vmbus_bus);
+/* Structures of the bus and of ethdev differ between ABIs: into a program of
+ * another one nothing is registered. */
+RTE_INIT_PRIO(vmbus_register, BUS)
+{
+	const char *program = vmbus_compat_program_version();
+
+	if (!vmbus_compat_same_abi(program)) {
+		fprintf(stderr, "librte_netvsc: built for " VMBUS_COMPAT_ABI ", but this program is"
+			" %s: not used; build it against the program's DPDK\n", program);
+		return;
+	}
+	vmbus_bus.name = VMBUS_BUS_NAME;
+	rte_bus_register(&vmbus_bus);
+}

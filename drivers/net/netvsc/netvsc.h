@@ -16,7 +16,9 @@
  *   netvsc_link.c    attach, detach, reopen and restore: the life of the link to the host
  *   netvsc_event.c   what the host announces by itself, told to the application
  *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
- *   netvsc_ethdev.c  eth_dev_ops;  netvsc_probe.c  probe, remove, devargs
+ *   netvsc_ethdev.c  eth_dev_ops and the port's life;  netvsc_settings.c what
+ *                    can be set meanwhile;  netvsc_info.c what can be asked
+ *   netvsc_probe.c   probe, remove;  netvsc_args.c  devargs
  */
 
 #include <stdbool.h>
@@ -44,6 +46,8 @@
 #define NETVSC_OWED_MAX 64u
 #define NETVSC_RX_BATCH 64u
 #define NETVSC_POLL_CONTROL_BUDGET 256u
+#define NETVSC_CHANNEL_COUNTERS 7u
+#define NETVSC_DEVICE_COUNTERS 5u
 
 /* ---- the gate ---- */
 
@@ -172,6 +176,8 @@ struct netvsc_channel {
 	/* counters of the drainer */
 	uint64_t ring_errors, bad_transfers, bad_completions, unknown_packets;
 	uint64_t control_messages, acks;
+	uint64_t discarded;         /* frames for which there was no started queue */
+	uint64_t base[NETVSC_CHANNEL_COUNTERS]; /* what they were at the last reset */
 };
 
 /* ---- the device ---- */
@@ -254,10 +260,19 @@ struct netvsc_device {
 	uint32_t multicast_count;   /* may exceed the list: then all are let through */
 	struct rte_ether_addr multicast[NETVSC_MULTICAST_MAX];
 	uint16_t epoch;
+	uint16_t queue_limit;       /* channels that the kernel opened, where fewer than granted */
+	bool no_ptypes;             /* the application wants no packet types */
+	uint64_t base[NETVSC_DEVICE_COUNTERS];  /* of counters, at the last reset */
 
 	/* data path */
 	struct netvsc_sendbuf sendbuf;
 	uint16_t channel_count;     /* open ones */
+	/* Bit i of `attended` (atomic) says that a started queue receives from
+	 * channel i. From others frames are given back at once, by whoever drains
+	 * them: they would keep sections that the queues need. */
+	uint64_t open_mask;         /* bit i: channel i is open */
+	uint64_t attended;
+	uint32_t unattended_next;   /* to be looked at by a burst that has time */
 	struct netvsc_channel *channel[NETVSC_QUEUES_MAX];
 };
 

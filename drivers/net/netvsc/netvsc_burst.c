@@ -60,6 +60,33 @@ rx_waiting(struct netvsc_backlog *backlog)
 	return backlog->range_seen - backlog->range_tail;
 }
 
+static inline void
+rx_look(struct netvsc_channel *channel, unsigned int budget)
+{
+	struct netvsc_device *dev = channel->dev;
+
+	if (channel_wants_poll(channel)) {
+		rx_poll(channel, budget);
+		rx_waiting(&channel->backlog);
+	}
+	if (unlikely(__atomic_load_n(&dev->attended, __ATOMIC_RELAXED) != dev->open_mask))
+		netvsc_poll_unattended(dev);
+}
+
+static inline uint16_t
+rx_take(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
+	uint16_t received = 0, n = NETVSC_RX_BATCH;
+
+	while (backlog->range_seen != backlog->range_tail && received < nb_pkts &&
+	       n == NETVSC_RX_BATCH) {
+		n = netvsc_rx_deliver(rxq, pkts + received, (uint16_t)(nb_pkts - received));
+		received = (uint16_t)(received + n);
+	}
+	return received;
+}
+
 uint16_t
 netvsc_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
@@ -69,13 +96,11 @@ netvsc_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 	if (unlikely(!netvsc_gate_enter(&rxq->gate)))
 		return 0;
-	if (rx_waiting(&channel->backlog) < nb_pkts && !vmbus_gone(channel->dev->vmbus) &&
-	    channel_wants_poll(channel)) {
-		rx_poll(channel, 4u * nb_pkts + 64u);
-		rx_waiting(&channel->backlog);
+	if (likely(!vmbus_gone(channel->dev->vmbus))) {
+		if (rx_waiting(&channel->backlog) < nb_pkts)
+			rx_look(channel, 4u * nb_pkts + 64u);
+		received = rx_take(rxq, pkts, nb_pkts);
 	}
-	if (likely(channel->backlog.range_seen != channel->backlog.range_tail))
-		received = netvsc_rx_deliver(rxq, pkts, nb_pkts);
 	netvsc_gate_leave(&rxq->gate);
 	return received;
 }

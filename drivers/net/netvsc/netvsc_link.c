@@ -139,7 +139,7 @@ addresses_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
 	dev->recv_bytes = maps->map[UIO_MAP_RECV_BUFFER].bytes;
 	dev->send_buffer = maps->map[UIO_MAP_SEND_BUFFER].addr;
 	dev->send_bytes = maps->map[UIO_MAP_SEND_BUFFER].bytes;
-	dev->page_lists_ok = vmbus_device_page_lists_ok(vmbus);
+	dev->page_lists_ok = dev->args.tx_page_lists && vmbus_device_page_lists_ok(vmbus);
 }
 
 static int

@@ -17,6 +17,8 @@
  * they do, the ring is not drained further. */
 #define OWED_MAX NETVSC_OWED_MAX
 
+#define UNATTENDED_BUDGET 64u
+
 /* Control messages are short; the longest answer is a list of OIDs. */
 #define INBAND_BYTES_MAX 256u
 
@@ -163,6 +165,13 @@ transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 	return true;
 }
 
+static inline bool
+channel_attended(const struct netvsc_channel *channel)
+{
+	return channel->backlog.ranges != NULL && (__atomic_load_n(&channel->dev->attended,
+		__ATOMIC_RELAXED) >> channel->index & 1) != 0;
+}
+
 /* False if it must stay in the ring, because nothing more can be owed. */
 static bool
 poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
@@ -174,8 +183,9 @@ poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 	if (transfer_read(channel, packet, &transfer)) {
 		if (transfer.nvsp.channel_type == NVSP_CHANNEL_CONTROL)
 			transfer_control(channel, &transfer);
-		else if (channel->backlog.ranges != NULL &&
-			 transfer_data(channel, packet, &transfer))
+		else if (!channel_attended(channel))
+			channel->discarded += transfer.ranges;
+		else if (transfer_data(channel, packet, &transfer))
 			return true;    /* acknowledged when its frames are delivered */
 		else
 			channel->bad_transfers++;
@@ -272,6 +282,25 @@ netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
 	acks_write(channel);
 	*signal |= vmbus_tx_ring_publish(&channel->vmbus->tx);
 	return taken;
+}
+
+void
+netvsc_poll_unattended(struct netvsc_device *dev)
+{
+	uint32_t next = __atomic_fetch_add(&dev->unattended_next, 1, __ATOMIC_RELAXED);
+	struct netvsc_channel *channel = dev->channel[next % NETVSC_QUEUES_MAX];
+	struct vmbus_channel *vmbus;
+	bool signal = false;
+
+	if (channel == NULL || channel->vmbus == NULL || channel_attended(channel))
+		return;
+	vmbus = channel->vmbus;
+	if (!vmbus_rx_ring_pending(&vmbus->rx) || !rte_spinlock_trylock(&vmbus->lock))
+		return;
+	netvsc_poll(channel, UNATTENDED_BUDGET, &signal);
+	rte_spinlock_unlock(&vmbus->lock);
+	if (signal)
+		vmbus_channel_signal(vmbus);
 }
 
 void

@@ -16,6 +16,10 @@
  */
 unsigned int netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal);
 
+/* Looks at one of the channels that no started queue receives from, if nobody
+ * else is just doing so. For bursts of other queues: needs no lock, never waits. */
+void netvsc_poll_unattended(struct netvsc_device *dev);
+
 /* The same for whoever waits for a reply: locks, drains, unlocks, signals. */
 void netvsc_poll_control(struct netvsc_device *dev);
 

@@ -35,6 +35,34 @@ rearm_word(uint16_t port_id)
 	return word;
 }
 
+/* Can the pool's mbufs hold what the host may send? */
+static int
+rx_pool_check(const struct rte_eth_dev *eth, uint16_t queue_id, uint64_t offloads,
+	struct rte_mempool *pool)
+{
+	const struct netvsc_device *dev = eth->data->dev_private;
+	uint32_t frame = dev->mtu + RTE_ETHER_HDR_LEN;
+	uint32_t room = rte_pktmbuf_data_room_size(pool);
+
+	if (room <= RTE_PKTMBUF_HEADROOM) {
+		NETVSC_LOG(ERR, init, "%s: queue %u: mbufs of %u bytes have no room behind the"
+			" headroom", dev->name, queue_id, room);
+		return -EINVAL;
+	}
+	room -= RTE_PKTMBUF_HEADROOM;
+	if (frame > room && (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) == 0) {
+		NETVSC_LOG(ERR, init, "%s: queue %u: frames of %u bytes do not fit mbufs of %u:"
+			" larger ones, or RTE_ETH_RX_OFFLOAD_SCATTER", dev->name, queue_id, frame, room);
+		return -EINVAL;
+	}
+	if ((uint64_t)pool->size * room < frame) {
+		NETVSC_LOG(ERR, init, "%s: queue %u: %u mbufs of %u bytes never hold a frame of %u",
+			dev->name, queue_id, pool->size, room, frame);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int
 netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
 	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
@@ -44,6 +72,8 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	struct netvsc_rxq *rxq;
 
 	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL)
+		return -EINVAL;
+	if (rx_pool_check(eth, queue_id, offloads, pool) < 0)
 		return -EINVAL;
 	rxq = rte_zmalloc_socket("netvsc_rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (rxq == NULL)
@@ -57,7 +87,7 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	rxq->vlan_strip = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
 	rxq->want_hash = (offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 	rxq->lro = (offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
-	rxq->want_ptype = true;
+	rxq->want_ptype = !dev->no_ptypes;
 	rxq->port_id = eth->data->port_id;
 	rxq->queue_id = queue_id;
 	rxq->nb_desc = nb_desc;
@@ -82,30 +112,49 @@ netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 
 /* ---- transmit queues ---- */
 
-static void
-slots_destroy(struct netvsc_tx_slots *slots)
+/* Whoever drains the channel - its receive queue, or control - looks at the
+ * slots under its lock. */
+static struct netvsc_tx_slots
+slots_swap(struct netvsc_channel *channel, struct netvsc_tx_slots slots)
 {
-	rte_free(slots->slot);
-	rte_free(slots->done);
-	memset(slots, 0, sizeof(*slots));
+	struct netvsc_tx_slots before;
+
+	if (channel->vmbus != NULL)
+		rte_spinlock_lock(&channel->vmbus->lock);
+	before = channel->tx_slots;
+	channel->tx_slots = slots;
+	if (channel->vmbus != NULL)
+		rte_spinlock_unlock(&channel->vmbus->lock);
+	return before;
+}
+
+static void
+slots_destroy(struct netvsc_channel *channel)
+{
+	struct netvsc_tx_slots slots = slots_swap(channel, (struct netvsc_tx_slots) { 0 });
+
+	for (uint32_t i = 0; i < slots.count; i++)
+		rte_pktmbuf_free(slots.slot[i].mbuf);
+	rte_free(slots.slot);
+	rte_free(slots.done);
 }
 
 static int
-slots_create(struct netvsc_tx_slots *slots, uint32_t count, int socket)
+slots_create(struct netvsc_channel *channel, uint32_t count, int socket)
 {
 	uint32_t ring = rte_align32pow2(count);
+	struct netvsc_tx_slots slots = { .count = count, .mask = ring - 1 };
 
-	memset(slots, 0, sizeof(*slots));
-	slots->slot = rte_zmalloc_socket("netvsc_slots", count * sizeof(*slots->slot),
+	slots.slot = rte_zmalloc_socket("netvsc_slots", count * sizeof(*slots.slot),
 		RTE_CACHE_LINE_SIZE, socket);
-	slots->done = rte_zmalloc_socket("netvsc_done", ring * sizeof(*slots->done),
+	slots.done = rte_zmalloc_socket("netvsc_done", ring * sizeof(*slots.done),
 		RTE_CACHE_LINE_SIZE, socket);
-	if (slots->slot == NULL || slots->done == NULL) {
-		slots_destroy(slots);
+	if (slots.slot == NULL || slots.done == NULL) {
+		rte_free(slots.slot);
+		rte_free(slots.done);
 		return -ENOMEM;
 	}
-	slots->count = count;
-	slots->mask = ring - 1;
+	slots_swap(channel, slots);
 	return 0;
 }
 
@@ -133,9 +182,10 @@ txq_fit(struct netvsc_txq *txq)
 	txq->page_lists = dev->page_lists_ok;
 	txq->section_bytes = RTE_MIN(dev->sendbuf.section_bytes, host->max_transfer_bytes);
 	txq->align_mask = host->alignment - 1;
-	txq->frames_max = (uint16_t)RTE_MIN(host->packets_per_message, 32u);
+	txq->frames_max = (uint16_t)RTE_MAX(1u, RTE_MIN(host->packets_per_message, 32u));
 	txq->ack_reserve = data_bytes / 8 & ~7u;
 	txq->copy_max = txq->page_lists ? dev->args.tx_copybreak : UINT32_MAX;
+	txq->frame_max = host->mtu + RTE_ETHER_HDR_LEN;
 }
 
 int
@@ -168,7 +218,7 @@ netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 		HV_PAGE_BYTES, (int)socket);
 	eth->data->tx_queues[queue_id] = txq;
 	if (txq->free_slots == NULL || txq->headers == NULL ||
-	    slots_create(&channel->tx_slots, nb_desc, (int)socket) < 0) {
+	    slots_create(channel, nb_desc, (int)socket) < 0) {
 		netvsc_tx_queue_release(eth, queue_id);
 		return -ENOMEM;
 	}
@@ -187,22 +237,108 @@ netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 		return;
 	eth->data->tx_queues[queue_id] = NULL;
 	netvsc_sendbuf_spill(txq->sendbuf, &txq->sections, 0);
-	for (uint32_t i = 0; i < txq->channel->tx_slots.count; i++)
-		rte_pktmbuf_free(txq->channel->tx_slots.slot[i].mbuf);
-	slots_destroy(&txq->channel->tx_slots);
+	slots_destroy(txq->channel);
 	rte_free(txq->free_slots);
 	rte_free(txq->headers);
 	rte_free(txq);
 }
 
+/* ---- draining ---- */
+
+/* Takes everything in the backlog as delivered, unseen. */
+static void
+backlog_discard(struct netvsc_channel *channel)
+{
+	struct netvsc_backlog *backlog = &channel->backlog;
+
+	channel->discarded += backlog->range_head - backlog->range_tail;
+	backlog->range_tail = backlog->range_head;
+	backlog->range_seen = backlog->range_head;
+	backlog->transfer_seen = backlog->transfer_head;
+	__atomic_store_n(&backlog->transfer_tail, backlog->transfer_head, __ATOMIC_RELEASE);
+}
+
+/* One look at a channel, with the gates of its queues closed that the flags
+ * name. True if there may be more, or a message of ours is still under way. */
+static bool
+channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq *txq)
+{
+	unsigned int taken;
+	bool signal = false;
+
+	if (channel->vmbus == NULL || channel->dead)
+		return false;
+	rte_spinlock_lock(&channel->vmbus->lock);
+	taken = netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
+	if (rx_closed) {
+		backlog_discard(channel);
+		netvsc_poll(channel, 0, &signal);       /* the acknowledgements */
+	}
+	rte_spinlock_unlock(&channel->vmbus->lock);
+	if (signal)
+		vmbus_channel_signal(channel->vmbus);
+	if (txq != NULL)
+		netvsc_tx_reap(txq, UINT32_MAX);
+	return taken == NETVSC_POLL_CONTROL_BUDGET ||
+		(txq != NULL && txq->free_count < channel->tx_slots.count);
+}
+
+static bool
+channels_drain(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = device_of(eth);
+	bool busy = false;
+
+	for (unsigned int i = 0; i < dev->channel_count; i++)
+		busy |= channel_drain(dev->channel[i], true, i < eth->data->nb_tx_queues ?
+			eth->data->tx_queues[i] : NULL);
+	return busy;
+}
+
+bool
+netvsc_queues_drain(struct rte_eth_dev *eth)
+{
+	const struct netvsc_device *dev = device_of(eth);
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (unsigned int ms = 0; ms < DRAIN_WAIT_MS; ms++) {
+		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus) || !channels_drain(eth))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* One queue's messages; its channel's receive queue may be at work. */
+static int
+txq_drain(struct netvsc_txq *txq)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	const struct netvsc_device *dev = txq->channel->dev;
+
+	for (unsigned int ms = 0; ms < DRAIN_WAIT_MS; ms++) {
+		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus))
+			return 0;
+		channel_drain(txq->channel, false, txq);
+		if (txq->free_count == txq->channel->tx_slots.count || txq->channel->dead)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
 /* ---- start and stop ---- */
 
 static void
-set_state(uint8_t *state, struct netvsc_gate *gate, bool start)
+attend(struct netvsc_rxq *rxq, bool attended)
 {
-	*state = start ? RTE_ETH_QUEUE_STATE_STARTED : RTE_ETH_QUEUE_STATE_STOPPED;
-	if (start)
-		netvsc_gate_open(gate);
+	uint64_t bit = UINT64_C(1) << rxq->queue_id;
+	uint64_t *word = &rxq->channel->dev->attended;
+
+	if (attended)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
 }
 
 int
@@ -210,7 +346,11 @@ netvsc_rx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id)
 {
 	struct netvsc_rxq *rxq = eth->data->rx_queues[queue_id];
 
-	set_state(&eth->data->rx_queue_state[queue_id], &rxq->gate, true);
+	if (rxq == NULL || rxq->channel->vmbus == NULL)
+		return -EIO;            /* the host opened fewer channels since */
+	attend(rxq, true);
+	eth->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
+	netvsc_gate_open(&rxq->gate);
 	return 0;
 }
 
@@ -218,11 +358,22 @@ int
 netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 {
 	struct netvsc_rxq *rxq = eth->data->rx_queues[queue_id];
-	int ret = netvsc_gate_close(&rxq->gate);
+	int ret;
 
-	if (ret == 0)
-		set_state(&eth->data->rx_queue_state[queue_id], &rxq->gate, false);
-	return ret;
+	if (rxq == NULL)
+		return -EINVAL;
+	ret = netvsc_gate_close(&rxq->gate);
+	if (ret < 0) {
+		netvsc_gate_open(&rxq->gate);
+		return ret;
+	}
+	attend(rxq, false);
+	eth->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
+	channel_drain(rxq->channel, true, NULL);
+	rte_pktmbuf_free(rxq->run_head);
+	rxq->run_head = NULL;
+	rxq->run_bytes = 0;
+	return 0;
 }
 
 int
@@ -230,7 +381,10 @@ netvsc_tx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id)
 {
 	struct netvsc_txq *txq = eth->data->tx_queues[queue_id];
 
-	set_state(&eth->data->tx_queue_state[queue_id], &txq->gate, true);
+	if (txq == NULL || txq->channel->vmbus == NULL)
+		return -EIO;
+	eth->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
+	netvsc_gate_open(&txq->gate);
 	return 0;
 }
 
@@ -238,11 +392,55 @@ int
 netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 {
 	struct netvsc_txq *txq = eth->data->tx_queues[queue_id];
-	int ret = netvsc_gate_close(&txq->gate);
+	int ret;
 
+	if (txq == NULL)
+		return -EINVAL;
+	ret = netvsc_gate_close(&txq->gate);
 	if (ret == 0)
-		set_state(&eth->data->tx_queue_state[queue_id], &txq->gate, false);
+		ret = txq_drain(txq);
+	if (ret < 0)
+		netvsc_gate_open(&txq->gate);
+	else
+		eth->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	return ret;
+}
+
+int
+netvsc_queues_start(struct rte_eth_dev *eth)
+{
+	int ret = 0;
+
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues && ret == 0; i++) {
+		const struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq == NULL || !txq->deferred_start)
+			ret = netvsc_tx_queue_start(eth, i);
+	}
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues && ret == 0; i++) {
+		const struct netvsc_rxq *rxq = eth->data->rx_queues[i];
+
+		if (rxq == NULL || !rxq->deferred_start)
+			ret = netvsc_rx_queue_start(eth, i);
+	}
+	return ret;
+}
+
+int
+netvsc_queues_stop(struct rte_eth_dev *eth)
+{
+	int ret = netvsc_queues_close_gates(eth);
+
+	if (ret < 0) {
+		netvsc_queues_open_gates(eth);
+		return ret;
+	}
+	__atomic_store_n(&device_of(eth)->attended, 0, __ATOMIC_SEQ_CST);
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+		eth->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
+		eth->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	return 0;
 }
 
 int
@@ -271,68 +469,20 @@ netvsc_queues_open_gates(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 
-		if (rxq != NULL && eth->data->rx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
+		if (rxq != NULL && rxq->channel->vmbus != NULL &&
+		    eth->data->rx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
 			netvsc_gate_open(&rxq->gate);
 	}
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
 		struct netvsc_txq *txq = eth->data->tx_queues[i];
 
-		if (txq != NULL && eth->data->tx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
+		if (txq != NULL && txq->channel->vmbus != NULL &&
+		    eth->data->tx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED)
 			netvsc_gate_open(&txq->gate);
 	}
 }
 
-/* ---- draining ---- */
-
-/* Takes everything in the backlog as delivered, unseen. */
-static void
-backlog_drop(struct netvsc_backlog *backlog)
-{
-	backlog->range_tail = backlog->range_head;
-	backlog->range_seen = backlog->range_head;
-	backlog->transfer_seen = backlog->transfer_head;
-	__atomic_store_n(&backlog->transfer_tail, backlog->transfer_head, __ATOMIC_RELEASE);
-}
-
-/* One look at a channel; true if a message of ours is still under way. */
-static bool
-channel_drain(struct rte_eth_dev *eth, struct netvsc_channel *channel)
-{
-	struct netvsc_txq *txq = channel->index < eth->data->nb_tx_queues ?
-		eth->data->tx_queues[channel->index] : NULL;
-	bool signal = false;
-
-	rte_spinlock_lock(&channel->vmbus->lock);
-	netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
-	backlog_drop(&channel->backlog);
-	netvsc_poll(channel, 0, &signal);       /* the acknowledgements */
-	rte_spinlock_unlock(&channel->vmbus->lock);
-	if (signal)
-		vmbus_channel_signal(channel->vmbus);
-	if (txq == NULL || channel->dead)
-		return false;
-	netvsc_tx_reap(txq);
-	return txq->free_count < channel->tx_slots.count;
-}
-
-void
-netvsc_queues_drain(struct rte_eth_dev *eth)
-{
-	struct netvsc_device *dev = device_of(eth);
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	bool busy = true;
-
-	for (unsigned int ms = 0; busy && ms < DRAIN_WAIT_MS && !vmbus_gone(dev->vmbus); ms++) {
-		busy = false;
-		for (unsigned int i = 0; i < dev->channel_count; i++)
-			if (dev->channel[i]->vmbus != NULL)
-				busy |= channel_drain(eth, dev->channel[i]);
-		if (busy)
-			nanosleep(&pause, NULL);
-	}
-	if (busy)
-		NETVSC_LOG(NOTICE, tx, "%s: stop: the host still holds messages", dev->name);
-}
+/* ---- after the link was closed ---- */
 
 void
 netvsc_queues_reclaim(struct rte_eth_dev *eth)

@@ -33,9 +33,15 @@ int netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id);
 int netvsc_queues_close_gates(struct rte_eth_dev *eth);
 void netvsc_queues_open_gates(struct rte_eth_dev *eth);
 
-/* With the gates closed and the host told to stop: waits, bounded, for what is
- * under way, then gives every received frame back unseen. */
-void netvsc_queues_drain(struct rte_eth_dev *eth);
+/* All queues that are not deferred; all queues. stop() is bounded: -ETIMEDOUT,
+ * and nothing stopped, if a burst is stuck. */
+int netvsc_queues_start(struct rte_eth_dev *eth);
+int netvsc_queues_stop(struct rte_eth_dev *eth);
+
+/* With the gates closed and the host told to stop: gives every received frame
+ * back unseen and waits, bounded, for what is under way. True if the host still
+ * holds messages after that. */
+bool netvsc_queues_drain(struct rte_eth_dev *eth);
 /* With the gates closed and the channels closed on the host: whatever was under
  * way is ours again. */
 void netvsc_queues_reclaim(struct rte_eth_dev *eth);

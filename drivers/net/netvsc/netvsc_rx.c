@@ -9,6 +9,7 @@
 
 #include "netvsc_rx.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <rte_memcpy.h>
@@ -110,7 +111,7 @@ chain_copy(struct netvsc_rxq *rxq, struct rte_mbuf *head, const uint8_t *frame, 
 }
 
 /* Fills a fresh mbuf with the frame of one range. Returns 0; or -errno: the
- * mbuf was not used, the reason was counted. */
+ * mbuf was not used. -ENOMEM: try again later; any other is counted. */
 static int
 range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 	struct rte_mbuf *m, struct rndis_rx_view *view)
@@ -135,7 +136,6 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 	}
 	if (chain_copy(rxq, m, message + view->frame_off, view->frame_bytes) == 0)
 		return 0;
-	rxq->counters.no_mbuf++;
 	rte_pktmbuf_free(m->next);
 	m->next = NULL;
 	m->nb_segs = 1;
@@ -201,16 +201,18 @@ prefetch_range(const struct netvsc_rxq *rxq, uint32_t index)
 	rte_prefetch0(message + RTE_CACHE_LINE_SIZE);
 }
 
-/* One range: 1 if a frame was put into *out, 0 if not (counted). The fresh mbuf
- * *m is taken or left; it is taken exactly if it is NULL afterwards. */
-static inline unsigned int
+/* One range: 1 if a frame was put into *out, 0 if not (counted), -ENOMEM if it
+ * must be tried again. The fresh mbuf *m is taken or left; it is taken exactly
+ * if it is NULL afterwards. */
+static inline int
 deliver_range(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 	struct rte_mbuf **m, struct rte_mbuf **out)
 {
 	struct rndis_rx_view view;
+	int ret = range_to_mbuf(rxq, range, *m, &view);
 
-	if (unlikely(range_to_mbuf(rxq, range, *m, &view) < 0))
-		return 0;
+	if (unlikely(ret < 0))
+		return ret == -ENOMEM ? ret : 0;
 	if (unlikely((view.has & RNDIS_RX_PACKET_ID) != 0)) {
 		*out = run_add(rxq, *m, &view);
 		*m = NULL;
@@ -231,10 +233,9 @@ deliver_range(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 static void
 transfers_finish(struct netvsc_backlog *backlog, uint32_t range_tail)
 {
-	uint32_t head = __atomic_load_n(&backlog->transfer_head, __ATOMIC_RELAXED);
 	uint32_t tail = backlog->transfer_tail;
 
-	while (tail != head &&
+	while (tail != backlog->transfer_seen &&
 	       (int32_t)(range_tail - backlog->transfers[tail & backlog->mask].range_end) >= 0)
 		tail++;
 	/* Partner: the drainer's acquire loads: our copies are complete, the host
@@ -250,25 +251,33 @@ netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pk
 	uint32_t head = backlog->range_seen, tail = backlog->range_tail;
 	uint16_t want = (uint16_t)RTE_MIN((uint32_t)nb_pkts, head - tail);
 	struct rte_mbuf *fresh[NETVSC_RX_BATCH];
-	uint16_t delivered = 0, used = 0;
+	uint16_t delivered = 0, used;
 
 	want = RTE_MIN(want, (uint16_t)NETVSC_RX_BATCH);
 	if (want == 0 || rte_mempool_get_bulk(rxq->pool, (void **)fresh, want) < 0) {
 		/* Without mbufs the frames wait in the receive buffer. */
-		rxq->counters.no_mbuf += want != 0;
+		rxq->counters.mbuf_waits += want != 0;
 		return 0;
 	}
 	for (uint32_t i = 0; i < PREFETCH_AHEAD && i < want; i++)
 		prefetch_range(rxq, tail + i);
-	for (; used < want; used++, tail++) {
+	for (used = 0; used < want; used++, tail++) {
 		struct rte_mbuf *m = fresh[used];
+		int ret;
 
 		if (used + PREFETCH_AHEAD < want)
 			prefetch_range(rxq, tail + PREFETCH_AHEAD);
-		delivered += deliver_range(rxq, &backlog->ranges[tail & backlog->mask], &m,
+		ret = deliver_range(rxq, &backlog->ranges[tail & backlog->mask], &m,
 			&pkts[delivered]);
+		if (unlikely(ret < 0))
+			break;
+		delivered = (uint16_t)(delivered + ret);
 		if (unlikely(m != NULL))
 			rte_mbuf_raw_free(m);
+	}
+	if (unlikely(used < want)) {
+		rxq->counters.mbuf_waits++;
+		rte_mempool_put_bulk(rxq->pool, (void **)&fresh[used], want - used);
 	}
 	transfers_finish(backlog, tail);
 	rxq->counters.packets += delivered;

@@ -11,10 +11,9 @@ struct netvsc_rx_counters {
 	uint64_t malformed;         /* messages with a field out of range */
 	uint64_t oversize;          /* frames that fit no mbuf, with scatter off */
 	uint64_t runts;             /* frames without a whole Ethernet header */
-	uint64_t no_mbuf;           /* frames dropped because the pool was empty */
+	uint64_t mbuf_waits;        /* bursts cut short by an empty pool: nothing is lost */
 	uint64_t rsc_broken;        /* pieces of runs without a first or a last */
 	uint64_t csum_bad;
-	uint64_t multicast;
 };
 
 struct netvsc_rxq {
@@ -28,12 +27,12 @@ struct netvsc_rxq {
 	bool want_hash;
 	bool want_ptype;
 	bool lro;
-	bool stopped;
 	uint16_t port_id, queue_id;
 	struct rte_mbuf *run_head, *run_last;   /* of an unfinished RSC run */
 	uint32_t run_bytes;
 	struct netvsc_rx_counters counters __rte_cache_aligned;
 	/* control's */
+	struct netvsc_rx_counters base; /* what they were at the last reset */
 	uint16_t nb_desc, free_thresh;
 	uint64_t offloads;
 	bool deferred_start;

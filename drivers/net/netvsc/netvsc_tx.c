@@ -28,19 +28,20 @@ struct tx_message {
 	uint16_t first;             /* index of its first frame in the burst */
 	uint16_t spent;             /* mbufs spent by the frames before that */
 	uint16_t frames;
+	uint16_t skip;              /* of a page list: bytes that the header has replaced */
 };
 
 /* ---- reaping ---- */
 
 unsigned int
-netvsc_tx_reap(struct netvsc_txq *txq)
+netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
 {
 	struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
 	/* Partner: the drainer's release store. */
 	uint32_t head = __atomic_load_n(&slots->done_head, __ATOMIC_ACQUIRE);
-	unsigned int reaped = head - txq->done_tail;
+	unsigned int freed = 0;
 
-	for (; txq->done_tail != head; txq->done_tail++) {
+	for (; txq->done_tail != head && freed < max; txq->done_tail++) {
 		uint16_t id = slots->done[txq->done_tail & slots->mask];
 		struct netvsc_tx_slot *slot = &slots->slot[id];
 
@@ -51,10 +52,73 @@ netvsc_tx_reap(struct netvsc_txq *txq)
 		if (slot->mbuf != NULL) {
 			rte_pktmbuf_free(slot->mbuf);
 			slot->mbuf = NULL;
+			freed++;
 		}
 		txq->free_slots[txq->free_count++] = id;
 	}
-	return reaped;
+	return freed;
+}
+
+/* ---- frames ---- */
+
+#define FRAME_MACS_BYTES (2u * RTE_ETHER_ADDR_LEN)
+#define FRAME_TAGGED_BYTES (FRAME_MACS_BYTES + RTE_VLAN_HLEN)
+
+/*
+ * A frame as it goes to the host. Hosts drop frames that carry an 802.1Q tag
+ * where a driver could have put it beside the frame; so such a tag is left out
+ * when the frame is copied or listed. The mbuf is not touched: it may be shared.
+ */
+struct tx_frame {
+	const struct rte_mbuf *m;
+	uint32_t bytes;             /* without the tag */
+	uint32_t skip;              /* FRAME_TAGGED_BYTES if there is one, else 0 */
+	uint16_t tci;               /* of the tag, or of the mbuf's own */
+	bool vlan;
+	uint8_t macs[FRAME_MACS_BYTES];
+};
+
+static void
+frame_untag(struct tx_frame *frame, const uint8_t *head)
+{
+	frame->skip = FRAME_TAGGED_BYTES;
+	frame->bytes -= RTE_VLAN_HLEN;
+	frame->tci = (uint16_t)(head[FRAME_MACS_BYTES + 2] << 8 | head[FRAME_MACS_BYTES + 3]);
+	frame->vlan = true;
+	memcpy(frame->macs, head, FRAME_MACS_BYTES);
+}
+
+static inline void
+frame_look(struct tx_frame *frame, const struct rte_mbuf *m)
+{
+	uint8_t copy[FRAME_TAGGED_BYTES];
+	const uint8_t *head;
+
+	frame->m = m;
+	frame->bytes = m->pkt_len;
+	frame->skip = 0;
+	frame->vlan = (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0;
+	frame->tci = m->vlan_tci;
+	if (unlikely(frame->vlan) || m->pkt_len < FRAME_TAGGED_BYTES + 2)
+		return;
+	head = rte_pktmbuf_read(m, 0, FRAME_TAGGED_BYTES, copy);
+	if (unlikely(head != NULL && head[FRAME_MACS_BYTES] == RTE_ETHER_TYPE_VLAN >> 8 &&
+	    head[FRAME_MACS_BYTES + 1] == (RTE_ETHER_TYPE_VLAN & 0xff)))
+		frame_untag(frame, head);
+}
+
+/* The mbuf and the place in it where the frame goes on behind what is skipped. */
+static inline const struct rte_mbuf *
+frame_rest(const struct tx_frame *frame, uint32_t *at)
+{
+	const struct rte_mbuf *m = frame->m;
+
+	*at = frame->skip;
+	while (unlikely(m != NULL && *at >= m->data_len)) {
+		*at -= m->data_len;
+		m = m->next;
+	}
+	return m;
 }
 
 /* ---- headers ---- */
@@ -86,7 +150,7 @@ vlan_info(uint16_t tci)
 }
 
 static uint32_t
-csum_info(const struct rte_mbuf *m)
+csum_info(const struct rte_mbuf *m, uint32_t l4_offset)
 {
 	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
 	uint32_t info = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0 ?
@@ -100,42 +164,50 @@ csum_info(const struct rte_mbuf *m)
 		info |= RNDIS_TX_CSUM_UDP;
 	else
 		return info;
-	return info | (uint32_t)(m->l2_len + m->l3_len) << RNDIS_TX_CSUM_L4_OFFSET_SHIFT;
+	return info | l4_offset << RNDIS_TX_CSUM_L4_OFFSET_SHIFT;
 }
 
 static uint32_t
-lso_info(const struct rte_mbuf *m)
+lso_info(const struct rte_mbuf *m, uint32_t l4_offset)
 {
-	return m->tso_segsz | (uint32_t)(m->l2_len + m->l3_len) << RNDIS_LSO_L4_OFFSET_SHIFT |
+	return m->tso_segsz | l4_offset << RNDIS_LSO_L4_OFFSET_SHIFT |
 		RNDIS_LSO_V2 | ((m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0 ? RNDIS_LSO_IPV6 : 0);
 }
 
-#define TX_INFO_FLAGS (RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_SEG | \
-	RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
+#define TX_CSUM_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
+#define TX_INFO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | TX_CSUM_FLAGS)
 
-/* Lays out the header of a frame of `bytes`; returns the header's length. */
+static void
+header_offloads(const struct tx_frame *frame, struct tx_header *header, unsigned int *count)
+{
+	const struct rte_mbuf *m = frame->m;
+	uint32_t l4_offset = (uint32_t)(m->l2_len + m->l3_len) -
+		(frame->skip != 0 ? RTE_VLAN_HLEN : 0);
+
+	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
+		header_ppi(header, count, RNDIS_PPI_LSO, lso_info(m, l4_offset));
+	else
+		header_ppi(header, count, RNDIS_PPI_CHECKSUM, csum_info(m, l4_offset));
+}
+
+/* Lays out the header of a frame; returns the header's length. */
 static inline uint32_t
-header_build(const struct netvsc_txq *txq, const struct rte_mbuf *m, uint32_t bytes,
-	struct tx_header *header)
+header_build(const struct netvsc_txq *txq, const struct tx_frame *frame, struct tx_header *header)
 {
 	unsigned int count = 0;
 	uint32_t header_bytes;
 
 	/* The hash value decides the channel on which the completion comes. */
 	header_ppi(header, &count, RNDIS_PPI_HASH_VALUE, txq->queue_id);
-	if (unlikely((m->ol_flags & TX_INFO_FLAGS) != 0)) {
-		if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
-			header_ppi(header, &count, RNDIS_PPI_VLAN, vlan_info(m->vlan_tci));
-		if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
-			header_ppi(header, &count, RNDIS_PPI_LSO, lso_info(m));
-		else if ((m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)) != 0)
-			header_ppi(header, &count, RNDIS_PPI_CHECKSUM, csum_info(m));
-	}
+	if (unlikely(frame->vlan))
+		header_ppi(header, &count, RNDIS_PPI_VLAN, vlan_info(frame->tci));
+	if (unlikely((frame->m->ol_flags & TX_INFO_FLAGS) != 0))
+		header_offloads(frame, header, &count);
 	header_bytes = (uint32_t)(sizeof(header->packet) + count * sizeof(header->ppi[0]));
 	header->packet = (struct rndis_packet) {
-		.header = { RNDIS_PACKET, header_bytes + bytes },
+		.header = { RNDIS_PACKET, header_bytes + frame->bytes },
 		.data_offset = header_bytes - (uint32_t)sizeof(struct rndis_header),
-		.data_bytes = bytes,
+		.data_bytes = frame->bytes,
 		.ppi_offset = sizeof(header->packet) - sizeof(struct rndis_header),
 		.ppi_bytes = (uint32_t)(count * sizeof(header->ppi[0])),
 	};
@@ -144,12 +216,19 @@ header_build(const struct netvsc_txq *txq, const struct rte_mbuf *m, uint32_t by
 
 /* ---- laying out ---- */
 
-static void
-frame_copy(uint8_t *to, const struct rte_mbuf *m)
+static inline void
+frame_copy(uint8_t *to, const struct tx_frame *frame)
 {
-	for (; m != NULL; m = m->next) {
-		rte_memcpy(to, rte_pktmbuf_mtod(m, const void *), m->data_len);
-		to += m->data_len;
+	const struct rte_mbuf *m;
+	uint32_t at;
+
+	if (unlikely(frame->skip != 0)) {
+		memcpy(to, frame->macs, FRAME_MACS_BYTES);
+		to += FRAME_MACS_BYTES;
+	}
+	for (m = frame_rest(frame, &at); m != NULL; m = m->next, at = 0) {
+		rte_memcpy(to, rte_pktmbuf_mtod_offset(m, const void *, at), m->data_len - at);
+		to += m->data_len - at;
 	}
 }
 
@@ -188,21 +267,22 @@ message_undo(struct netvsc_txq *txq, const struct tx_message *msg)
 /* Appends a frame to an open message; false if it does not fit any more. Each
  * message is padded to the host's alignment, the padding zeroed and counted. */
 static inline bool
-message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct rte_mbuf *m)
+message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_frame *frame)
 {
-	uint8_t *to = txq->sendbuf->base + (uint64_t)msg->section * txq->section_bytes + msg->bytes;
+	uint8_t *to = txq->sendbuf->base +
+		(uint64_t)msg->section * txq->sendbuf->section_bytes + msg->bytes;
 	uint32_t header_bytes, bytes, padded;
 	struct tx_header header;
 
 	if (msg->frames >= txq->frames_max ||
-	    msg->bytes + NETVSC_TX_HEADER_MAX + m->pkt_len + txq->align_mask > txq->section_bytes)
+	    msg->bytes + NETVSC_TX_HEADER_MAX + frame->bytes + txq->align_mask > txq->section_bytes)
 		return false;
-	header_bytes = header_build(txq, m, m->pkt_len, &header);
-	bytes = header_bytes + m->pkt_len;
+	header_bytes = header_build(txq, frame, &header);
+	bytes = header_bytes + frame->bytes;
 	padded = (bytes + txq->align_mask) & ~txq->align_mask;
 	header.packet.header.msg_bytes = padded;
 	memcpy(to, &header, header_bytes);
-	frame_copy(to + header_bytes, m);
+	frame_copy(to + header_bytes, frame);
 	if (padded != bytes)
 		memset(to + bytes, 0, padded - bytes);
 	msg->bytes += padded;
@@ -213,15 +293,21 @@ message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct rte_
 /* Puts the header of a page-list frame where the host expects it: in the first
  * range, which is a section or, without one, the slot's own memory. */
 static void
-message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct rte_mbuf *m)
+message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_frame *frame)
 {
 	struct tx_header header;
-	uint32_t bytes = header_build(txq, m, m->pkt_len, &header);
+	uint32_t bytes = header_build(txq, frame, &header);
+	uint8_t *to = msg->section != NVSP_SECTION_NONE ?
+		txq->sendbuf->base + (uint64_t)msg->section * txq->sendbuf->section_bytes :
+		txq->headers + (uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT;
 
-	memcpy(msg->section != NVSP_SECTION_NONE ?
-		txq->sendbuf->base + (uint64_t)msg->section * txq->section_bytes :
-		txq->headers + (uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT, &header, bytes);
+	memcpy(to, &header, bytes);
+	if (unlikely(frame->skip != 0)) {
+		memcpy(to + bytes, frame->macs, FRAME_MACS_BYTES);
+		bytes += FRAME_MACS_BYTES;
+	}
 	msg->bytes = bytes;
+	msg->skip = (uint16_t)frame->skip;
 	msg->frames = 1;
 }
 
@@ -281,14 +367,17 @@ static void
 page_list_build(const struct netvsc_txq *txq, const struct tx_message *msg,
 	const struct rte_mbuf *m, struct page_list *list)
 {
+	const struct tx_frame frame = { .m = m, .skip = msg->skip };
+	uint32_t at;
+
 	list->words = 0;
 	list->ranges = 0;
 	if (msg->section == NVSP_SECTION_NONE)
 		page_list_add(list, txq->headers_iova +
 			(uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT, msg->bytes);
-	for (; m != NULL; m = m->next)
-		if (m->data_len != 0)
-			page_list_add(list, rte_mbuf_data_iova(m), m->data_len);
+	for (m = frame_rest(&frame, &at); m != NULL; m = m->next, at = 0)
+		if (m->data_len != at)
+			page_list_add(list, rte_mbuf_data_iova(m) + at, m->data_len - at);
 	list->head.reserved = 0;
 	list->head.range_count = list->ranges;
 }
@@ -347,15 +436,27 @@ message_send(struct netvsc_txq *txq, const struct tx_message *msg, struct rte_mb
 enum tx_how { TX_COPY, TX_PAGE_LIST, TX_REJECT };
 
 static inline enum tx_how
-frame_how(const struct netvsc_txq *txq, const struct rte_mbuf *m)
+frame_how(const struct netvsc_txq *txq, const struct tx_frame *frame)
 {
-	bool fits = m->pkt_len + NETVSC_TX_HEADER_MAX + txq->align_mask <= txq->section_bytes;
+	bool fits = frame->bytes + NETVSC_TX_HEADER_MAX + txq->align_mask <= txq->section_bytes;
 
-	if (likely(m->pkt_len <= txq->copy_max && fits))
-		return m->pkt_len != 0 ? TX_COPY : TX_REJECT;
-	if (txq->page_lists && page_list_fits(m))
+	if (unlikely(frame->bytes < RTE_ETHER_HDR_LEN || (frame->bytes > txq->frame_max &&
+	    (frame->m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)))
+		return TX_REJECT;
+	if (likely(frame->bytes <= txq->copy_max && fits))
+		return TX_COPY;
+	if (txq->page_lists && page_list_fits(frame->m))
 		return TX_PAGE_LIST;
 	return fits ? TX_COPY : TX_REJECT;
+}
+
+bool
+netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m)
+{
+	struct tx_frame frame;
+
+	frame_look(&frame, m);
+	return frame_how(txq, &frame) != TX_REJECT;
 }
 
 /* A burst as it is laid out: messages, and where each frame went. */
@@ -363,7 +464,7 @@ struct tx_burst {
 	struct tx_message message[NETVSC_TX_BURST];
 	struct rte_mbuf *page_list[NETVSC_TX_BURST];    /* per message; NULL: copied */
 	struct rte_mbuf *spent[NETVSC_TX_BURST];        /* copied or rejected: free them */
-	uint32_t bytes[NETVSC_TX_BURST];                /* per frame */
+	uint32_t bytes[NETVSC_TX_BURST];                /* per frame; 0: rejected */
 	uint16_t messages, spent_count;
 	bool open;                  /* the last message takes more frames */
 };
@@ -372,15 +473,15 @@ struct tx_burst {
 static bool
 burst_add(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m, uint16_t index)
 {
-	enum tx_how how = frame_how(txq, m);
 	struct tx_message *msg = &burst->message[burst->messages];
+	struct tx_frame frame;
+	enum tx_how how;
 
-	if (unlikely(how == TX_REJECT)) {
-		txq->counters.rejected++;
-		burst->spent[burst->spent_count++] = m;
-		return true;
-	}
-	if (how == TX_COPY && burst->open && message_append(txq, msg - 1, m)) {
+	frame_look(&frame, m);
+	how = frame_how(txq, &frame);
+	burst->bytes[index] = how == TX_REJECT ? 0 : m->pkt_len;
+	if (unlikely(how == TX_REJECT) ||
+	    (how == TX_COPY && burst->open && message_append(txq, msg - 1, &frame))) {
 		burst->spent[burst->spent_count++] = m;
 		return true;
 	}
@@ -391,18 +492,19 @@ burst_add(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m, ui
 	burst->open = how == TX_COPY;
 	burst->page_list[burst->messages - 1] = NULL;
 	if (how == TX_COPY) {
-		message_append(txq, msg, m);
+		message_append(txq, msg, &frame);
 		burst->spent[burst->spent_count++] = m;
 	} else {
-		message_page_list(txq, msg, m);
+		message_page_list(txq, msg, &frame);
 		burst->page_list[burst->messages - 1] = m;
 	}
 	return true;
 }
 
-/* Writes the messages under the channel's lock; returns how many were taken. */
+/* Writes the messages under the channel's lock; returns how many were taken.
+ * `starved`: something had run out before all frames were laid out. */
 static uint16_t
-burst_put(struct netvsc_txq *txq, const struct tx_burst *burst)
+burst_put(struct netvsc_txq *txq, const struct tx_burst *burst, bool starved)
 {
 	struct vmbus_channel *vmbus = txq->channel->vmbus;
 	bool signal = false;
@@ -412,11 +514,13 @@ burst_put(struct netvsc_txq *txq, const struct tx_burst *burst)
 	while (sent < burst->messages &&
 	       message_send(txq, &burst->message[sent], burst->page_list[sent]) == 0)
 		sent++;
-	signal |= vmbus_tx_ring_publish(&vmbus->tx);
 	/* Completions share the ring with received frames: whoever runs low
-	 * drains it, or an application that only sends would stop for good. */
-	if (txq->free_count < txq->low_water || sent < burst->messages)
+	 * drains it, or an application that only sends would stop for good. One
+	 * publication of the transmit ring serves both. */
+	if (starved || txq->free_count < txq->low_water || sent < burst->messages)
 		netvsc_poll(txq->channel, 4u * NETVSC_TX_BURST, &signal);
+	else
+		signal |= vmbus_tx_ring_publish(&vmbus->tx);
 	rte_spinlock_unlock(&vmbus->lock);
 	if (signal)
 		vmbus_channel_signal(vmbus);
@@ -451,22 +555,24 @@ netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkt
 	struct tx_burst burst;
 	uint16_t added = 0, sent = 0, gone;
 	uint64_t bytes = 0;
+	unsigned int rejected = 0;
 
 	burst.messages = 0;
 	burst.spent_count = 0;
 	burst.open = false;
 	nb_pkts = RTE_MIN(nb_pkts, (uint16_t)NETVSC_TX_BURST);
-	netvsc_tx_reap(txq);
+	netvsc_tx_reap(txq, UINT32_MAX);
 	while (added < nb_pkts && burst_add(txq, &burst, pkts[added], added))
 		added++;
-	for (uint16_t i = 0; i < added; i++)
-		burst.bytes[i] = pkts[i]->pkt_len;      /* before they are freed */
 	if (likely(burst.messages != 0) || added < nb_pkts)
-		sent = burst_put(txq, &burst);
+		sent = burst_put(txq, &burst, added < nb_pkts);
 	gone = burst_settle(txq, &burst, sent, added);
-	for (uint16_t i = 0; i < gone; i++)
+	for (uint16_t i = 0; i < gone; i++) {
 		bytes += burst.bytes[i];
-	txq->counters.packets += gone;
+		rejected += burst.bytes[i] == 0;
+	}
+	txq->counters.packets += gone - rejected;
+	txq->counters.rejected += rejected;
 	txq->counters.bytes += bytes;
 	return gone;
 }

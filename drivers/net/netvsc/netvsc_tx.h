@@ -35,6 +35,7 @@ struct netvsc_txq {
 	uint16_t generation;
 	uint16_t low_water;         /* fewer free slots: drain while the lock is held */
 	uint32_t copy_max;          /* frames up to this are copied */
+	uint32_t frame_max;         /* without a VLAN tag; longer ones must be cut by the host */
 	uint32_t section_bytes;
 	uint32_t align_mask;
 	uint16_t frames_max;        /* per message */
@@ -42,17 +43,20 @@ struct netvsc_txq {
 	uint8_t *headers;           /* NETVSC_TX_HEADER_SLOT for each slot; for page lists without a section */
 	rte_iova_t headers_iova;
 	uint32_t ack_reserve;       /* of the ring, for acknowledgements */
-	bool stopped;
 	uint16_t port_id, queue_id;
 	struct netvsc_tx_counters counters __rte_cache_aligned;
 	/* control's */
+	struct netvsc_tx_counters base; /* what they were at the last reset */
 	uint16_t nb_desc, free_thresh;
 	uint64_t offloads;
 	bool deferred_start;
 };
 
-/* Takes back what the host has completed; returns how many messages. */
-unsigned int netvsc_tx_reap(struct netvsc_txq *txq);
+/* Takes back what the host has completed, until `max` mbufs were freed; returns
+ * how many were. */
+unsigned int netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max);
+/* Whether there is a way to the host for this frame. */
+bool netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m);
 
 /* Sends as many of the frames as there is room for; see netvsc_burst.c. */
 uint16_t netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts);

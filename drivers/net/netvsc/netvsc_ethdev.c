@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The port's life: configure, start, stop, reopen, close; the table of all
+ * operations comes last. Settings are in netvsc_settings.c, questions in
+ * netvsc_info.c, counters in netvsc_stats.c.
+ */
+
+#include "netvsc_ethdev.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "netvsc_burst.h"
+#include "netvsc_channel.h"
+#include "netvsc_event.h"
+#include "netvsc_link.h"
+#include "netvsc_ndis.h"
+#include "netvsc_offload.h"
+#include "netvsc_queue.h"
+#include "netvsc_stats.h"
+#include "netvsc_status.h"
+
+/* ---- the link under the port ---- */
+
+int
+netvsc_ethdev_settle(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+
+	for (unsigned int i = 0; i < dev->channel_count; i++)
+		vmbus_channel_set_latency(dev->channel[i]->vmbus, dev->args.latency_us);
+	dev->open_mask = dev->channel_count == 0 ? 0 : UINT64_MAX >> (64 - dev->channel_count);
+	return netvsc_queues_fit(eth);
+}
+
+static bool
+link_closed(const struct netvsc_device *dev)
+{
+	return dev->vmbus == NULL;
+}
+
+/* The link is there again, whatever it was asked to be. */
+static int
+reopened(struct rte_eth_dev *eth)
+{
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
+	int ret = netvsc_ethdev_settle(eth);
+
+	if (ret == 0 && vmbus->intr_handle == NULL)
+		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
+	if (ret == 0)
+		netvsc_queues_open_gates(eth);
+	return ret;
+}
+
+int
+netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret, settled = 0;
+
+	if (!link_closed(dev) && vmbus_gone(dev->vmbus))
+		return -ENODEV;
+	netvsc_xact_lock(dev);
+	ret = netvsc_queues_close_gates(eth);
+	if (ret < 0) {
+		netvsc_queues_open_gates(eth);
+		netvsc_xact_unlock(dev);
+		NETVSC_LOG(ERR, init, "%s: reopen: a thread does not leave its burst", dev->name);
+		return ret;
+	}
+	netvsc_queues_drain(eth);
+	ret = netvsc_link_reopen(dev, netvsc_vmbus_of(eth), mtu, queues);
+	netvsc_queues_reclaim(eth);
+	if (!link_closed(dev))
+		settled = reopened(eth);
+	netvsc_xact_unlock(dev);
+	if (link_closed(dev))
+		rte_eth_dev_callback_process(eth, RTE_ETH_EVENT_INTR_RESET, NULL);
+	return ret < 0 ? ret : settled;
+}
+
+/* The host kept messages of ours: only closing the channel takes them back. */
+static void
+link_give_up(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
+
+	NETVSC_LOG(WARNING, init, "%s: stop: the host holds frames for over a second: closing the"
+		" link; start opens it again", dev->name);
+	vmbus_device_unwatch(vmbus);
+	netvsc_link_close(dev, vmbus);
+	netvsc_queues_reclaim(eth);
+}
+
+void
+netvsc_ethdev_removed(struct vmbus_device *vmbus)
+{
+	struct rte_eth_dev *eth = vmbus->driver_data;
+
+	if (eth != NULL)
+		rte_eth_dev_callback_process(eth, RTE_ETH_EVENT_INTR_RMV, NULL);
+}
+
+/* ---- configure ---- */
+
+static int
+modes_check(const struct netvsc_device *dev, const struct rte_eth_conf *conf)
+{
+	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS_FLAG) != 0 ||
+	    conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
+		NETVSC_LOG(ERR, init, "%s: configure: multi-queue modes 0x%x and 0x%x: there is RSS"
+			" only", dev->name, conf->rxmode.mq_mode, conf->txmode.mq_mode);
+		return -ENOTSUP;
+	}
+	if (conf->intr_conf.rxq != 0) {
+		NETVSC_LOG(ERR, init, "%s: configure: there are no receive interrupts", dev->name);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* A link with this MTU and at least so many channels. */
+static int
+link_for(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret = 0;
+
+	if (link_closed(dev) || mtu != dev->mtu ||
+	    (queues > dev->channel_count && dev->channel_count > 1)) {
+		ret = netvsc_ethdev_reopen(eth, mtu, RTE_MAX(queues, dev->channel_count));
+	} else if (queues > dev->channel_count) {
+		ret = netvsc_link_open_channels(dev, netvsc_vmbus_of(eth), queues);
+		if (ret == 0)
+			ret = netvsc_ethdev_settle(eth);
+	}
+	if (ret < 0 || dev->channel_count >= queues)
+		return ret;
+	dev->queue_limit = dev->channel_count;
+	NETVSC_LOG(ERR, init, "%s: configure: %u queues wanted, host and kernel opened %u channels;"
+		" configure no more than that", dev->name, queues, dev->channel_count);
+	return -ENOSPC;
+}
+
+static int
+netvsc_dev_configure(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	const struct rte_eth_conf *conf = &eth->data->dev_conf;
+	unsigned int queues = RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues);
+	int ret = modes_check(dev, conf);
+
+	if (ret == 0)
+		ret = link_for(eth, eth->data->mtu, RTE_MAX(queues, 1u));
+	if (ret < 0)
+		return ret;
+	ret = netvsc_offload_set(dev, conf->txmode.offloads, conf->rxmode.offloads);
+	if (ret < 0) {
+		NETVSC_LOG(ERR, init, "%s: configure: offloads tx 0x%" PRIx64 " rx 0x%" PRIx64 ": %s",
+			dev->name, conf->txmode.offloads, conf->rxmode.offloads, strerror(-ret));
+		return ret;
+	}
+	return netvsc_rss_configure(eth);
+}
+
+/* ---- start and stop ---- */
+
+static int
+netvsc_dev_start(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret = 0;
+
+	if (link_closed(dev))
+		ret = netvsc_ethdev_reopen(eth, dev->mtu,
+			RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues));
+	if (ret < 0)
+		return ret;
+	netvsc_queues_drain(eth);       /* what came late belongs to the past */
+	ret = netvsc_queues_start(eth);
+	if (ret == 0)
+		ret = netvsc_ndis_set_receiving(dev, eth->data->nb_rx_queues != 0);
+	if (ret < 0) {
+		NETVSC_LOG(ERR, init, "%s: start: packet filter: %s", dev->name, strerror(-ret));
+		netvsc_queues_stop(eth);
+		return ret;
+	}
+	netvsc_ethdev_link_update(eth, 0);
+	return 0;
+}
+
+static int
+netvsc_dev_stop(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret;
+
+	/* A host that refuses, or is gone, does not keep the port from stopping. */
+	if (netvsc_xact_alive(dev) == 0)
+		netvsc_ndis_set_receiving(dev, false);
+	dev->receiving = false;
+	ret = netvsc_queues_stop(eth);
+	if (ret < 0) {
+		NETVSC_LOG(ERR, init, "%s: stop: a thread does not leave its burst", dev->name);
+		return ret;
+	}
+	if (netvsc_queues_drain(eth))
+		link_give_up(eth);
+	return 0;
+}
+
+static int
+netvsc_dev_reset(struct rte_eth_dev *eth)
+{
+	return netvsc_ethdev_reopen(eth, RTE_ETHER_MTU, 1);
+}
+
+/* ---- close ---- */
+
+void
+netvsc_ethdev_destroy(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
+
+	if (dev->xact.pages == NULL)    /* probe did not come as far as that */
+		return;
+	vmbus_device_unwatch(vmbus);
+	vmbus->driver_data = NULL;
+	netvsc_link_close(dev, vmbus);
+	netvsc_event_cancel(dev);
+	netvsc_queues_reclaim(eth);
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+		netvsc_rx_queue_release(eth, i);
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
+		netvsc_tx_queue_release(eth, i);
+	netvsc_sendbuf_destroy(&dev->sendbuf);
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
+		netvsc_channel_destroy(dev, i);
+	netvsc_xact_destroy(dev);
+}
+
+int
+netvsc_ethdev_close(struct rte_eth_dev *eth)
+{
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	netvsc_ethdev_destroy(eth);
+	return 0;
+}
+
+/* ---- all operations ---- */
+
+static const struct eth_dev_ops netvsc_ops = {
+	.dev_configure = netvsc_dev_configure,
+	.dev_start = netvsc_dev_start,
+	.dev_stop = netvsc_dev_stop,
+	.dev_close = netvsc_ethdev_close,
+	.dev_reset = netvsc_dev_reset,
+	.is_removed = netvsc_is_removed,
+
+	.link_update = netvsc_ethdev_link_update,
+	.promiscuous_enable = netvsc_promiscuous_enable,
+	.promiscuous_disable = netvsc_promiscuous_disable,
+	.allmulticast_enable = netvsc_allmulticast_enable,
+	.allmulticast_disable = netvsc_allmulticast_disable,
+	.set_mc_addr_list = netvsc_set_mc_addr_list,
+	.mac_addr_set = netvsc_mac_addr_set,
+	.mtu_set = netvsc_mtu_set,
+	.vlan_offload_set = netvsc_vlan_offload_set,
+	.reta_update = netvsc_reta_update,
+	.reta_query = netvsc_reta_query,
+	.rss_hash_update = netvsc_rss_hash_update,
+	.rss_hash_conf_get = netvsc_rss_hash_conf_get,
+
+	.rx_queue_setup = netvsc_rx_queue_setup,
+	.rx_queue_release = netvsc_rx_queue_release,
+	.rx_queue_start = netvsc_rx_queue_start,
+	.rx_queue_stop = netvsc_rx_queue_stop,
+	.tx_queue_setup = netvsc_tx_queue_setup,
+	.tx_queue_release = netvsc_tx_queue_release,
+	.tx_queue_start = netvsc_tx_queue_start,
+	.tx_queue_stop = netvsc_tx_queue_stop,
+	.tx_done_cleanup = netvsc_tx_done_cleanup,
+
+	.dev_infos_get = netvsc_infos_get,
+	.dev_supported_ptypes_get = netvsc_supported_ptypes_get,
+	.dev_ptypes_set = netvsc_ptypes_set,
+	.rxq_info_get = netvsc_rxq_info_get,
+	.txq_info_get = netvsc_txq_info_get,
+	.rx_burst_mode_get = netvsc_rx_burst_mode_get,
+	.tx_burst_mode_get = netvsc_tx_burst_mode_get,
+	.fw_version_get = netvsc_fw_version_get,
+	.eth_dev_priv_dump = netvsc_dump,
+
+	.stats_get = netvsc_stats_get,
+	.stats_reset = netvsc_stats_reset,
+	.xstats_get = netvsc_xstats_get,
+	.xstats_get_names = netvsc_xstats_get_names,
+	.xstats_reset = netvsc_stats_reset,
+};
+
+void
+netvsc_ethdev_init(struct rte_eth_dev *eth)
+{
+	eth->dev_ops = &netvsc_ops;
+	eth->rx_pkt_burst = netvsc_rx_burst;
+	eth->tx_pkt_burst = netvsc_tx_burst;
+	eth->tx_pkt_prepare = netvsc_tx_prepare;
+	eth->rx_queue_count = netvsc_rx_queue_count;
+	eth->rx_descriptor_status = netvsc_rx_descriptor_status;
+	eth->tx_descriptor_status = netvsc_tx_descriptor_status;
+	eth->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A device becomes a port, and a port goes. The driver table comes last.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+#include <rte_string_fns.h>
+
+#include "netvsc_args.h"
+#include "netvsc_ethdev.h"
+#include "netvsc_link.h"
+#include "netvsc_queue.h"
+
+RTE_LOG_REGISTER(netvsc_logtype_init, pmd.net.netvsc.init, NOTICE);
+RTE_LOG_REGISTER(netvsc_logtype_control, pmd.net.netvsc.control, NOTICE);
+RTE_LOG_REGISTER(netvsc_logtype_rx, pmd.net.netvsc.rx, NOTICE);
+RTE_LOG_REGISTER(netvsc_logtype_tx, pmd.net.netvsc.tx, NOTICE);
+
+static int
+failed(const struct vmbus_device *vmbus, const char *step, int ret, const char *try)
+{
+	NETVSC_LOG(ERR, init, "%s: probe: %s: %s; %s", vmbus->name, step, strerror(-ret), try);
+	return ret;
+}
+
+static int
+device_init(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t port_id)
+{
+	const struct rte_devargs *devargs = vmbus->device.devargs;
+	int ret = netvsc_args_parse(vmbus->name, devargs != NULL ? devargs->args : NULL,
+		&dev->args);
+
+	if (ret < 0)
+		return ret;
+	if (dev->args.rx_extmbuf)
+		NETVSC_LOG(NOTICE, init, "%s: rx_extmbuf_enable=1 has no effect yet: received"
+			" frames are copied", vmbus->name);
+	if (!dev->args.numa_aware)
+		vmbus->device.numa_node = SOCKET_ID_ANY;
+	dev->socket = vmbus->device.numa_node;
+	dev->port_id = port_id;
+	dev->mtu = RTE_ETHER_MTU;
+	rte_strscpy(dev->name, vmbus->name, sizeof(dev->name));
+	ret = netvsc_xact_create(dev);
+	return ret < 0 ? failed(vmbus, "memory for control requests", ret, "give EAL more") : 0;
+}
+
+static int
+port_addresses(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+
+	eth->data->mac_addrs = rte_zmalloc("netvsc_mac", sizeof(struct rte_ether_addr), 0);
+	if (eth->data->mac_addrs == NULL)
+		return -ENOMEM;
+	dev->mac = dev->host.mac;
+	eth->data->mac_addrs[0] = dev->mac;
+	return 0;
+}
+
+/* The port's first minute: rte_eth_dev_create() undoes the rest if it fails. */
+static int
+port_init(struct rte_eth_dev *eth, void *param)
+{
+	struct vmbus_device *vmbus = param;
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret;
+
+	netvsc_ethdev_init(eth);
+	ret = device_init(dev, vmbus, eth->data->port_id);
+	if (ret < 0)
+		return ret;
+	ret = netvsc_link_open(dev, vmbus, 1);
+	if (ret < 0)
+		failed(vmbus, "opening the link to the host", ret,
+			"the lines above say which step failed and why");
+	if (ret == 0)
+		ret = netvsc_ethdev_settle(eth);
+	if (ret == 0)
+		ret = port_addresses(eth);
+	if (ret == 0)
+		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
+	if (ret < 0) {
+		failed(vmbus, "setting the port up", ret, "the port is not there");
+		netvsc_ethdev_destroy(eth);
+		return ret;
+	}
+	vmbus->driver_data = eth;
+	netvsc_ethdev_link_update(eth, 0);
+	return 0;
+}
+
+static int
+netvsc_probe(struct vmbus_driver *driver, struct vmbus_device *vmbus)
+{
+	RTE_SET_USED(driver);
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return failed(vmbus, "secondary process", -ENOTSUP,
+			"only the primary process may use the port in this version");
+	return rte_eth_dev_create(&vmbus->device, vmbus->name, sizeof(struct netvsc_device),
+		NULL, NULL, port_init, vmbus);
+}
+
+static int
+netvsc_remove(struct vmbus_device *vmbus)
+{
+	struct rte_eth_dev *eth = rte_eth_dev_allocated(vmbus->name);
+
+	if (eth == NULL)                /* closed before: the port is gone already */
+		return 0;
+	if (eth->data->dev_started)
+		rte_eth_dev_stop(eth->data->port_id);
+	netvsc_ethdev_close(eth);
+	return rte_eth_dev_release_port(eth);
+}
+
+/* f8615163-df3e-46c5-913f-f2d2f965ed0e: VMBUS_NIC_CLASS_GUID */
+static struct vmbus_driver netvsc_driver = {
+	.driver.name = "net_netvsc",
+	.class_id = { 0xf8, 0x61, 0x51, 0x63, 0xdf, 0x3e, 0x46, 0xc5,
+		0x91, 0x3f, 0xf2, 0xd2, 0xf9, 0x65, 0xed, 0x0e },
+	.probe = netvsc_probe,
+	.remove = netvsc_remove,
+};
+
+RTE_INIT(netvsc_register)
+{
+	vmbus_driver_register(&netvsc_driver);
+}
+
+NETVSC_COMPAT_EXPORT_NAME(net_netvsc);
+RTE_PMD_REGISTER_KMOD_DEP(net_netvsc, "* uio_hv_generic");
+RTE_PMD_REGISTER_PARAM_STRING(net_netvsc, "latency=<us> rx_copybreak=<bytes> tx_copybreak=<bytes>"
+	" rx_extmbuf_enable=<0|1> numa_aware=<0|1> tx_page_lists=<0|1>");
