@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include <rte_malloc.h>
+#include <rte_memory.h>
 
 #include "netvsc_poll.h"
 
@@ -188,6 +189,23 @@ txq_fit(struct netvsc_txq *txq)
 	txq->frame_max = host->mtu + RTE_ETHER_HDR_LEN;
 }
 
+/* Memory may be contiguous in virtual addresses only: page by page. */
+static int
+txq_headers_create(struct netvsc_txq *txq, int socket)
+{
+	uint32_t pages = (txq->nb_desc + NETVSC_TX_HEADERS_PER_PAGE - 1) / NETVSC_TX_HEADERS_PER_PAGE;
+
+	txq->headers = rte_zmalloc_socket("netvsc_headers", pages * HV_PAGE_BYTES, HV_PAGE_BYTES,
+		socket);
+	txq->headers_iova = rte_zmalloc_socket("netvsc_headers", pages * sizeof(rte_iova_t),
+		RTE_CACHE_LINE_SIZE, socket);
+	if (txq->headers == NULL || txq->headers_iova == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < pages; i++)
+		txq->headers_iova[i] = rte_mem_virt2iova(txq->headers + i * HV_PAGE_BYTES);
+	return 0;
+}
+
 int
 netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
 	unsigned int socket, const struct rte_eth_txconf *conf)
@@ -214,15 +232,12 @@ netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	txq->deferred_start = conf->tx_deferred_start != 0;
 	txq->free_slots = rte_malloc_socket("netvsc_free", nb_desc * sizeof(*txq->free_slots),
 		RTE_CACHE_LINE_SIZE, (int)socket);
-	txq->headers = rte_zmalloc_socket("netvsc_headers", nb_desc * NETVSC_TX_HEADER_SLOT,
-		HV_PAGE_BYTES, (int)socket);
 	eth->data->tx_queues[queue_id] = txq;
-	if (txq->free_slots == NULL || txq->headers == NULL ||
+	if (txq->free_slots == NULL || txq_headers_create(txq, (int)socket) < 0 ||
 	    slots_create(channel, nb_desc, (int)socket) < 0) {
 		netvsc_tx_queue_release(eth, queue_id);
 		return -ENOMEM;
 	}
-	txq->headers_iova = rte_malloc_virt2iova(txq->headers);
 	txq_reset(txq);
 	txq_fit(txq);
 	return 0;
@@ -240,6 +255,7 @@ netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 	slots_destroy(txq->channel);
 	rte_free(txq->free_slots);
 	rte_free(txq->headers);
+	rte_free(txq->headers_iova);
 	rte_free(txq);
 }
 

@@ -373,8 +373,8 @@ page_list_build(const struct netvsc_txq *txq, const struct tx_message *msg,
 	list->words = 0;
 	list->ranges = 0;
 	if (msg->section == NVSP_SECTION_NONE)
-		page_list_add(list, txq->headers_iova +
-			(uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT, msg->bytes);
+		page_list_add(list, txq->headers_iova[msg->slot / NETVSC_TX_HEADERS_PER_PAGE] +
+			msg->slot % NETVSC_TX_HEADERS_PER_PAGE * NETVSC_TX_HEADER_SLOT, msg->bytes);
 	for (m = frame_rest(&frame, &at); m != NULL; m = m->next, at = 0)
 		if (m->data_len != at)
 			page_list_add(list, rte_mbuf_data_iova(m) + at, m->data_len - at);

@@ -10,6 +10,7 @@
 /* RNDIS header, hash value, VLAN, and checksum or segmentation. */
 #define NETVSC_TX_HEADER_MAX (sizeof(struct rndis_packet) + 3 * 16u)
 #define NETVSC_TX_HEADER_SLOT 128u      /* never crosses a page */
+#define NETVSC_TX_HEADERS_PER_PAGE (HV_PAGE_BYTES / NETVSC_TX_HEADER_SLOT)
 /* Page ranges of one message: hosts announce chains of 34. */
 #define NETVSC_TX_RANGES_MAX 33u
 #define NETVSC_TX_PAGES_MAX 96u
@@ -41,7 +42,7 @@ struct netvsc_txq {
 	uint16_t frames_max;        /* per message */
 	bool page_lists;
 	uint8_t *headers;           /* NETVSC_TX_HEADER_SLOT for each slot; for page lists without a section */
-	rte_iova_t headers_iova;
+	rte_iova_t *headers_iova;   /* of each page of them */
 	uint32_t ack_reserve;       /* of the ring, for acknowledgements */
 	uint16_t port_id, queue_id;
 	struct netvsc_tx_counters counters __rte_cache_aligned;

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <rte_malloc.h>
+#include <rte_memory.h>
 
 #include "netvsc_notify.h"
 #include "netvsc_poll.h"
@@ -59,7 +60,7 @@ netvsc_xact_create(struct netvsc_device *dev)
 	if (xact->pages == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < NETVSC_REQUESTS; i++) {
-		rte_iova_t iova = rte_malloc_virt2iova(xact->pages + i * NETVSC_REQUEST_BYTES);
+		rte_iova_t iova = rte_mem_virt2iova(xact->pages + i * NETVSC_REQUEST_BYTES);
 
 		/* Only where page lists are sent does the host see this number. */
 		xact->page_number[i] = iova == RTE_BAD_IOVA ? 0 : iova / NETVSC_REQUEST_BYTES;
