@@ -1,124 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* A scripted host; see fake_host.h. */
+/* What the scripted host says and answers; see fake_host.h. */
 
-#include "fake_host.h"
+#include "fake_world.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include <rte_alarm.h>
-#include <rte_malloc.h>
-
-#include "netvsc_channel.h"
-
-#define RING_DATA_BYTES 16384u
-#define RING_BYTES (HV_PAGE_BYTES + RING_DATA_BYTES)
-#define RECV_BYTES (64u * 4096u)
-#define SEND_BYTES (64u * 4096u)
-#define SUBALLOC_BYTES 2048u
-#define HELD_MAX 16u
-#define SUBCHANNELS_MAX 7u
-#define MTU_FRAME_DEFAULT 1514u
-
-int netvsc_logtype_init, netvsc_logtype_control, netvsc_logtype_rx, netvsc_logtype_tx;
-
-struct held {
-	uint16_t type;
-	uint64_t transaction_id;
-	uint32_t bytes;
-	uint8_t payload[512];
-};
-
-/* The host's own: the guest sees none of it. */
-static struct {
-	struct fake_host host;
-	uint8_t *rings;
-	uint8_t *recv, *send;
-	struct vmbus_channel channel, sub[SUBCHANNELS_MAX];
-	uint32_t tx_read, rx_write;     /* the host's own indices */
-	uint32_t recv_slot;
-	uint64_t next_transfer;
-	struct held held[HELD_MAX];
-	unsigned int held_count;
-	bool acting;
-	struct rte_eth_dev_data data;
-} world;
-
-struct fake_host *fake_host = &world.host;
-
-/* ---- the host's ring ends ---- */
-
-static struct vmbus_ring_page *
-ring_page(bool to_guest)
-{
-	return (void *)(world.rings + (to_guest ? RING_BYTES : 0));
-}
-
-static void
-ring_bytes(bool to_guest, uint32_t at, void *buffer, uint32_t bytes)
-{
-	uint8_t *data = world.rings + (to_guest ? RING_BYTES : 0) + HV_PAGE_BYTES;
-	uint8_t *to = buffer;
-
-	for (uint32_t i = 0; i < bytes; i++) {
-		if (to_guest)
-			data[(at + i) % RING_DATA_BYTES] = to[i];
-		else
-			to[i] = data[(at + i) % RING_DATA_BYTES];
-	}
-}
-
-static void
-ring_write(const void *packet, uint32_t bytes)
-{
-	const uint64_t footer = (uint64_t)world.rx_write << 32;
-	struct vmbus_ring_page *page = ring_page(true);
-	uint8_t copy[1024];
-	uint32_t used = (world.rx_write + RING_DATA_BYTES - page->read_index) % RING_DATA_BYTES;
-
-	assert_true(bytes + 8 + used < RING_DATA_BYTES - 8);
-	memcpy(copy, packet, bytes);
-	ring_bytes(true, world.rx_write, copy, bytes);
-	memcpy(copy, &footer, sizeof(footer));
-	ring_bytes(true, (world.rx_write + bytes) % RING_DATA_BYTES, copy, 8);
-	world.rx_write = (world.rx_write + bytes + 8) % RING_DATA_BYTES;
-	__atomic_store_n(&page->write_index, world.rx_write, __ATOMIC_RELEASE);
-}
-
-static void
-packet_write(uint16_t type, uint64_t transaction_id, const void *ext, uint32_t ext_bytes,
-	const void *payload, uint32_t bytes)
-{
-	uint8_t packet[1024] = { 0 };
-	uint32_t padded = (bytes + 7) & ~7u;
-	struct vmbus_packet_header header = {
-		.type = type,
-		.data_offset_8b = (uint16_t)((sizeof(header) + ext_bytes) / 8),
-		.length_8b = (uint16_t)((sizeof(header) + ext_bytes + padded) / 8),
-		.transaction_id = transaction_id,
-	};
-
-	memcpy(packet, &header, sizeof(header));
-	if (ext_bytes != 0)
-		memcpy(packet + sizeof(header), ext, ext_bytes);
-	if (bytes != 0)
-		memcpy(packet + sizeof(header) + ext_bytes, payload, bytes);
-	ring_write(packet, (uint32_t)sizeof(header) + ext_bytes + padded);
-}
 
 /* ---- what the host says by itself ---- */
 
 void
 fake_host_inband(const void *message, uint32_t bytes)
 {
-	packet_write(VMBUS_PACKET_INBAND, 0, NULL, 0, message, bytes);
+	const struct fake_packet packet = {
+		.type = VMBUS_PACKET_INBAND, .payload = message, .bytes = bytes,
+	};
+
+	fake_world_write(&packet);
 }
 
 void
 fake_host_complete(uint64_t transaction_id, const void *payload, uint32_t bytes)
 {
-	packet_write(VMBUS_PACKET_COMPLETION, transaction_id, NULL, 0, payload, bytes);
+	const struct fake_packet packet = {
+		.type = VMBUS_PACKET_COMPLETION, .transaction_id = transaction_id,
+		.payload = payload, .bytes = bytes,
+	};
+
+	fake_world_write(&packet);
 }
 
 void
@@ -133,15 +41,18 @@ fake_host_rndis(const void *message, uint32_t bytes)
 		struct vmbus_transfer_range range;
 	} ext = {
 		.pages = { .set_id = NETVSC_RECV_BUFFER_ID, .range_count = 1 },
-		.range = { bytes, (world.recv_slot++ % 16) * SUBALLOC_BYTES },
+		.range = { bytes, (fake_world.recv_slot++ % 16) * FAKE_SUBALLOC_BYTES },
+	};
+	const struct fake_packet packet = {
+		.type = VMBUS_PACKET_TRANSFER_PAGES, .transaction_id = fake_world.next_transfer++,
+		.ext = &ext, .ext_bytes = sizeof(ext), .payload = &nvsp, .bytes = sizeof(nvsp),
 	};
 
 	/* What was there before must not be taken for the answer. */
-	memset(world.recv + ext.range.byte_offset, 0xee, SUBALLOC_BYTES);
-	memcpy(world.recv + ext.range.byte_offset, message, bytes);
+	memset(fake_world.recv + ext.range.byte_offset, 0xee, FAKE_SUBALLOC_BYTES);
+	memcpy(fake_world.recv + ext.range.byte_offset, message, bytes);
 	fake_host->acks_owed++;
-	packet_write(VMBUS_PACKET_TRANSFER_PAGES, world.next_transfer++, &ext, sizeof(ext),
-		&nvsp, sizeof(nvsp));
+	fake_world_write(&packet);
 }
 
 void
@@ -209,7 +120,7 @@ say_foreign(void)
 /* ---- answering ---- */
 
 static void
-answer_send(const struct held *held)
+answer_send(const struct fake_held *held)
 {
 	if (held->type == VMBUS_PACKET_COMPLETION)
 		fake_host_complete(held->transaction_id, held->payload, held->bytes);
@@ -221,7 +132,7 @@ static void
 answer(uint32_t id, uint16_t type, uint64_t transaction_id, const void *payload, uint32_t bytes)
 {
 	const struct fake_spoil *spoil = &fake_host->set.spoil;
-	struct held held = { .type = type, .transaction_id = transaction_id, .bytes = bytes };
+	struct fake_held held = { .type = type, .transaction_id = transaction_id, .bytes = bytes };
 
 	assert_true(bytes <= sizeof(held.payload));
 	memcpy(held.payload, payload, bytes);
@@ -236,8 +147,8 @@ answer(uint32_t id, uint16_t type, uint64_t transaction_id, const void *payload,
 	if (fake_host->set.foreign)
 		say_foreign();
 	if (fake_host->set.silent == id && id != FAKE_NONE) {
-		assert_true(world.held_count < HELD_MAX);
-		world.held[world.held_count++] = held;
+		assert_true(fake_world.held_count < FAKE_HELD_MAX);
+		fake_world.held[fake_world.held_count++] = held;
 		return;
 	}
 	answer_send(&held);
@@ -248,9 +159,9 @@ answer(uint32_t id, uint16_t type, uint64_t transaction_id, const void *payload,
 void
 fake_host_release(void)
 {
-	for (unsigned int i = 0; i < world.held_count; i++)
-		answer_send(&world.held[i]);
-	world.held_count = 0;
+	for (unsigned int i = 0; i < fake_world.held_count; i++)
+		answer_send(&fake_world.held[i]);
+	fake_world.held_count = 0;
 }
 
 static void
@@ -298,19 +209,19 @@ nvsp_init(uint64_t tid, const void *payload)
 static void
 nvsp_recv_buffer(uint64_t tid)
 {
-	const uint32_t count = RECV_BYTES / SUBALLOC_BYTES;
+	const uint32_t count = FAKE_RECV_BYTES / FAKE_SUBALLOC_BYTES;
 	struct {
 		struct nvsp_recv_buffer_complete complete;
 		uint8_t padding[12];
 	} reply = {
 		.complete = { NVSP_RECV_BUFFER_COMPLETE, NVSP_STATUS_SUCCESS, 1,
-			{ { 0, SUBALLOC_BYTES, count, SUBALLOC_BYTES * count } } },
+			{ { 0, FAKE_SUBALLOC_BYTES, count, FAKE_SUBALLOC_BYTES * count } } },
 	};
 
 	if (fake_host->nvsp >= NVSP_VERSION_2 && fake_host->mtu_frame == 0)
 		wrong("receive buffer before the configuration");
 	if (fake_host->nvsp < NVSP_VERSION_2)
-		fake_host->mtu_frame = MTU_FRAME_DEFAULT;
+		fake_host->mtu_frame = FAKE_MTU_FRAME_DEFAULT;
 	answer(NVSP_RECV_BUFFER, VMBUS_PACKET_COMPLETION, tid, &reply, sizeof(reply));
 }
 
@@ -581,7 +492,7 @@ packet_rndis(const struct vmbus_packet_header *header, const uint8_t *packet)
 		wrong("an RNDIS message without a wish for completion");
 	if (header->type == VMBUS_PACKET_INBAND) {
 		fake_host->by_section++;
-		rndis_request(header->transaction_id, world.send +
+		rndis_request(header->transaction_id, fake_world.send +
 			nvsp.section_idx * fake_host->set.send_section_bytes, nvsp.section_bytes);
 		return;
 	}
@@ -614,7 +525,7 @@ packet_nvsp(const struct vmbus_packet_header *header, const uint8_t *packet)
 	case NVSP_NDIS_CONFIG:
 		memcpy(&config, payload, sizeof(config));
 		fake_host->mtu_frame = config.mtu_bytes > fake_host->set.frame_max ||
-			config.mtu_bytes < MTU_FRAME_DEFAULT ? MTU_FRAME_DEFAULT : config.mtu_bytes;
+			config.mtu_bytes < FAKE_MTU_FRAME_DEFAULT ? FAKE_MTU_FRAME_DEFAULT : config.mtu_bytes;
 		break;
 	case NVSP_NDIS_VERSION:
 		break;
@@ -641,8 +552,8 @@ packet_nvsp(const struct vmbus_packet_header *header, const uint8_t *packet)
 	}
 }
 
-static void
-packet_handle(const struct vmbus_packet_header *header, const uint8_t *packet)
+void
+fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet)
 {
 	if (header->type == VMBUS_PACKET_COMPLETION) {
 		if (fake_host->acks_owed-- == 0)
@@ -650,223 +561,4 @@ packet_handle(const struct vmbus_packet_header *header, const uint8_t *packet)
 	} else {
 		packet_nvsp(header, packet);
 	}
-}
-
-/* Reads what there is, whatever it is. */
-static void
-host_act(void)
-{
-	struct vmbus_ring_page *page = ring_page(false);
-
-	while (!fake_host->set.deaf && world.tx_read != __atomic_load_n(&page->write_index, __ATOMIC_ACQUIRE)) {
-		struct vmbus_packet_header header;
-		uint8_t packet[512];
-		uint32_t bytes;
-
-		ring_bytes(false, world.tx_read, &header, sizeof(header));
-		bytes = header.length_8b * 8u;
-		assert_true(bytes >= sizeof(header) && bytes <= sizeof(packet));
-		ring_bytes(false, world.tx_read, packet, bytes);
-		world.tx_read = (world.tx_read + bytes + 8) % RING_DATA_BYTES;
-		__atomic_store_n(&page->read_index, world.tx_read, __ATOMIC_RELEASE);
-		packet_handle(&header, packet);
-	}
-}
-
-/* ---- stand-ins: the bus ---- */
-
-void
-vmbus_channel_signal(struct vmbus_channel *channel)
-{
-	assert_false(rte_spinlock_is_locked(&channel->lock));
-	fake_host->signals++;
-	if (world.acting)
-		return;
-	world.acting = true;
-	host_act();
-	world.acting = false;
-}
-
-int
-vmbus_device_open(struct vmbus_device *device)
-{
-	uint32_t gone = world.host.shared.gone;
-
-	if (device->shared != NULL)
-		return -EBUSY;
-	memset(&world.host.shared, 0, sizeof(world.host.shared));
-	memset(world.rings, 0, 2 * RING_BYTES);
-	world.tx_read = 0;
-	world.rx_write = 0;
-	world.held_count = 0;
-	world.host.acks_owed = 0;
-	world.host.mtu_frame = 0;
-	world.host.filter = 0;
-	world.host.opens++;
-	memset(&world.channel, 0, sizeof(world.channel));
-	rte_spinlock_init(&world.channel.lock);
-	assert_int_equal(vmbus_tx_ring_attach(&world.channel.tx, world.rings, RING_BYTES,
-		HV_PAGE_BYTES), 0);
-	assert_int_equal(vmbus_rx_ring_attach(&world.channel.rx, world.rings + RING_BYTES,
-		RING_BYTES, HV_PAGE_BYTES), 0);
-	world.channel.shared = &world.host.shared;
-	device->shared = &world.host.shared;
-	device->shared->gone = gone;
-	device->shared->channel[0] = &world.channel;
-	device->shared->recv_gpadl = 0xe1e10;
-	device->shared->send_gpadl = 0xe1e11;
-	device->shared->maps.map[UIO_MAP_RECV_BUFFER] =
-		(struct vmbus_mapping){ world.recv, RECV_BYTES };
-	device->shared->maps.map[UIO_MAP_SEND_BUFFER] =
-		(struct vmbus_mapping){ world.send, SEND_BYTES };
-	return 0;
-}
-
-void
-vmbus_device_close(struct vmbus_device *device)
-{
-	/* The last messages are read, if only then. */
-	if (device->shared != NULL)
-		host_act();
-	device->shared = NULL;
-}
-
-int
-vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
-{
-	for (unsigned int i = 1; i <= count && i <= SUBCHANNELS_MAX; i++)
-		device->shared->channel[i] = &world.sub[i - 1];
-	return (int)RTE_MIN(count, SUBCHANNELS_MAX);
-}
-
-int
-vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
-{
-	device->removed = removed;
-	fake_host->watched = true;
-	return 0;
-}
-
-void
-vmbus_device_unwatch(struct vmbus_device *device)
-{
-	device->removed = NULL;
-	fake_host->watched = false;
-}
-
-/* ---- stand-ins: EAL ---- */
-
-void *
-rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
-{
-	void *p;
-
-	RTE_SET_USED(type);
-	RTE_SET_USED(socket);
-	align = RTE_MAX(align, (unsigned int)sizeof(void *));
-	p = aligned_alloc(align, (size + align - 1) / align * align);
-	if (p != NULL)
-		memset(p, 0, size);
-	return p;
-}
-
-void
-rte_free(void *p)
-{
-	free(p);
-}
-
-rte_iova_t
-rte_mem_virt2iova(const void *addr)
-{
-	return (uintptr_t)addr;
-}
-
-int
-rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback cb, void *arg)
-{
-	RTE_SET_USED(us);
-	assert_null(fake_host->alarm);
-	fake_host->alarm = cb;
-	fake_host->alarm_arg = arg;
-	return 0;
-}
-
-int
-rte_eal_alarm_cancel(rte_eal_alarm_callback cb, void *arg)
-{
-	RTE_SET_USED(cb);
-	RTE_SET_USED(arg);
-	fake_host->alarm = NULL;
-	return 1;
-}
-
-bool
-fake_alarm_run(void)
-{
-	void (*alarm)(void *arg) = fake_host->alarm;
-
-	if (alarm == NULL)
-		return false;
-	fake_host->alarm = NULL;
-	alarm(fake_host->alarm_arg);
-	return true;
-}
-
-int
-rte_eth_dev_callback_process(struct rte_eth_dev *dev, enum rte_eth_event_type event, void *arg)
-{
-	RTE_SET_USED(arg);
-	/* A callback may ask for anything: no lock may be held. */
-	assert_false(rte_spinlock_is_locked(&world.channel.lock));
-	assert_false(rte_spinlock_is_locked(&fake_host->dev.xact.lock));
-	assert_int_equal(event, RTE_ETH_EVENT_INTR_LSC);
-	if (fake_host->callbacks < RTE_DIM(fake_host->callback_status))
-		fake_host->callback_status[fake_host->callbacks] =
-			dev->data->dev_link.link_status;
-	fake_host->callbacks++;
-	return 0;
-}
-
-/* ---- start and stop ---- */
-
-struct fake_host *
-fake_host_start(bool page_lists)
-{
-	struct netvsc_device *dev = &fake_host->dev;
-
-	memset(&world, 0, sizeof(world));
-	world.rings = aligned_alloc(HV_PAGE_BYTES, 2 * RING_BYTES);
-	world.recv = aligned_alloc(HV_PAGE_BYTES, RECV_BYTES);
-	world.send = aligned_alloc(HV_PAGE_BYTES, SEND_BYTES);
-	assert_true(world.rings != NULL && world.recv != NULL && world.send != NULL);
-	memset(world.recv, 0, RECV_BYTES);
-	memset(world.send, 0, SEND_BYTES);
-	world.next_transfer = 15;
-	fake_host->set = (struct fake_settings){
-		.nvsp_max = NVSP_VERSION_61, .send_section_bytes = 6144, .frame_max = 9216,
-		.offload_revision = 3, .multicast_max = 32, .rss_flags = 0x301, .rss_queues = 8,
-		.rss_entries = 128, .subchannels_granted = SUBCHANNELS_MAX,
-	};
-	fake_host->vmbus.page_lists_ok = page_lists;
-	world.data.dev_conf.intr_conf.lsc = 1;
-	rte_eth_devices[0].data = &world.data;
-	snprintf(dev->name, sizeof(dev->name), "fake");
-	dev->mtu = RTE_ETHER_MTU;
-	assert_int_equal(netvsc_xact_create(dev), 0);
-	dev->xact.wait_ms = 60;
-	return fake_host;
-}
-
-void
-fake_host_stop(void)
-{
-	struct netvsc_device *dev = &fake_host->dev;
-
-	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
-		netvsc_channel_destroy(dev, i);
-	netvsc_xact_destroy(dev);
-	free(world.rings);
-	free(world.recv);
-	free(world.send);
 }

@@ -225,6 +225,7 @@ static const struct row rows[] = {
 		-EPROTO },
 	{ "MTU: stale bytes behind a short answer", { OID_GEN_MAXIMUM_FRAME_SIZE, 0, 0, 26 },
 		-EPROTO },
+	{ "speed: read from the header", { OID_GEN_LINK_SPEED, QUERY_OFFSET, 12, 0 }, -EPROTO },
 	{ "MAC: five bytes", { OID_802_3_PERMANENT_ADDRESS, QUERY_BYTES, 5, 0 }, -ENODATA },
 	{ "MAC: a group's", { OID_802_3_PERMANENT_ADDRESS, QUERY_INFO, 0x5d1501, 0 }, -EPROTO },
 	{ "MAC: nobody can tell it", { OID_802_3_PERMANENT_ADDRESS, QUERY_STATUS, 0xC00000BB, 0 },
@@ -405,6 +406,7 @@ closing_a_port_whose_host_is_silent_or_gone_takes_bounded_time(void **state)
 	before = netvsc_xact_clock_ms();
 	netvsc_link_close(&host->dev, &host->vmbus);
 	assert_true(netvsc_xact_clock_ms() - before < 2000);
+	assert_int_equal(host->dev.xact.wait_ms, NETVSC_REPLY_WAIT_MS);
 	fake_host_stop();
 }
 
@@ -526,6 +528,24 @@ nothing_of_the_life_before_is_taken_for_an_answer_after_a_reopen(void **state)
 	close_link(host);
 }
 
+static void
+requests_that_the_host_never_completed_are_forgotten_by_a_reopen(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+	uint64_t counter;
+
+	(void)state;
+	assert_int_equal(open_link(host, 1), 0);
+	host->set.silent = FAKE_RNDIS_TAKEN;
+	for (unsigned int i = 0; i < NETVSC_REQUESTS; i++)
+		assert_int_equal(netvsc_ndis_query_counter(&host->dev, OID_GEN_RCV_NO_BUFFER,
+			&counter), 0);
+	host->set.silent = FAKE_NONE;
+	assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 1500, 1), 0);
+	assert_int_equal(netvsc_ndis_query_counter(&host->dev, OID_GEN_RCV_NO_BUFFER, &counter), 0);
+	close_link(host);
+}
+
 int
 main(void)
 {
@@ -547,6 +567,7 @@ main(void)
 		cmocka_unit_test(a_host_may_be_older_after_a_reopen),
 		cmocka_unit_test(a_reopen_that_fails_both_ways_leaves_a_closed_port_that_can_be_reopened),
 		cmocka_unit_test(nothing_of_the_life_before_is_taken_for_an_answer_after_a_reopen),
+		cmocka_unit_test(requests_that_the_host_never_completed_are_forgotten_by_a_reopen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

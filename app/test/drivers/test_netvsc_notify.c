@@ -68,6 +68,19 @@ the_same_state_told_again_is_no_event(void **state)
 }
 
 static void
+what_the_host_told_is_truer_than_its_answer_to_a_query(void **state)
+{
+	struct fake_host *host = open_host();
+
+	(void)state;
+	fake_host_indicate(NDIS_STATUS_MEDIA_DISCONNECT, NULL, 0);
+	netvsc_poll_control(&host->dev);
+	assert_int_equal(netvsc_ndis_query_link(&host->dev), 0);        /* "connected" */
+	assert_false(host->dev.host.link_up);
+	close_host(host);
+}
+
+static void
 down_and_up_before_anybody_looked_is_still_two_events(void **state)
 {
 	struct fake_host *host = open_host();
@@ -187,7 +200,7 @@ malformed_indications_are_counted_and_change_nothing(void **state)
 
 static const struct {
 	const char *what;
-	uint32_t words[4];
+	uint32_t words[20];
 	uint32_t bytes;
 } bad_inband[] = {
 	{ "nothing", { 0 }, 0 },
@@ -196,7 +209,7 @@ static const struct {
 	{ "data path, neither", { NVSP_SWITCH_DATA_PATH, 2 }, 8 },
 	{ "table, cut off", { NVSP_INDIRECTION_TABLE, 1 }, 8 },
 	{ "table of no entries", { NVSP_INDIRECTION_TABLE, 0, 12, 0 }, 16 },
-	{ "table of 17", { NVSP_INDIRECTION_TABLE, 17, 12, 0 }, 16 },
+	{ "table of 17", { NVSP_INDIRECTION_TABLE, 17, 12, 0 }, 80 },
 	{ "table of 2^32-1", { NVSP_INDIRECTION_TABLE, ~0u, 12, 0 }, 16 },
 	{ "table behind the message", { NVSP_INDIRECTION_TABLE, 2, 16, 0 }, 16 },
 	{ "table at an offset that wraps", { NVSP_INDIRECTION_TABLE, 2, 0xfffffffc, 0 }, 16 },
@@ -258,6 +271,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_down_and_up_reach_the_application_outside_the_poll),
 		cmocka_unit_test(the_same_state_told_again_is_no_event),
+		cmocka_unit_test(what_the_host_told_is_truer_than_its_answer_to_a_query),
 		cmocka_unit_test(down_and_up_before_anybody_looked_is_still_two_events),
 		cmocka_unit_test(another_network_is_link_down_then_up),
 		cmocka_unit_test(a_speed_change_alone_is_an_event_and_seen),

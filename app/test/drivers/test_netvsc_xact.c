@@ -239,18 +239,32 @@ lock_and_end(void *arg)
 	return NULL;
 }
 
+static void *
+lock_is_busy(void *arg)
+{
+	struct netvsc_device *dev = arg;
+
+	return pthread_mutex_trylock(&dev->xact.mutex) == EBUSY ? arg : NULL;
+}
+
 static void
 the_lock_of_a_process_that_died_is_taken_over(void **state)
 {
 	struct fake_host *host = open_host(true);
 	pthread_t thread;
+	void *busy;
 
 	(void)state;
 	/* A thread that ends with the lock is, to the lock, what a process is. */
 	assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &host->dev), 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(netvsc_ndis_set_filter(&host->dev), 0);
-	assert_int_equal(netvsc_ndis_set_filter(&host->dev), 0);
+	/* And it still keeps others out. */
+	netvsc_xact_lock(&host->dev);
+	assert_int_equal(pthread_create(&thread, NULL, lock_is_busy, &host->dev), 0);
+	pthread_join(thread, &busy);
+	assert_non_null(busy);
+	netvsc_xact_unlock(&host->dev);
 	close_host(host);
 }
 
@@ -332,6 +346,28 @@ a_failed_query_leaves_zeroes_not_what_was_there(void **state)
 }
 
 static void
+an_answer_longer_than_asked_for_is_cut_off(void **state)
+{
+	struct fake_host *host = open_host(true);
+	struct {
+		uint8_t mac[4], behind[4];
+	} output = { .behind = { 1, 2, 3, 4 } };
+	const struct netvsc_rndis_query query = {
+		.oid = OID_802_3_PERMANENT_ADDRESS, .output = output.mac,
+		.output_bytes = sizeof(output.mac),
+	};
+
+	(void)state;
+	netvsc_xact_lock(&host->dev);
+	assert_int_equal(netvsc_rndis_query(&host->dev, &query), 4);
+	netvsc_xact_unlock(&host->dev);
+	assert_int_equal(output.mac[2], 0x5d);
+	assert_int_equal(output.behind[0], 1);
+	assert_int_equal(output.behind[1], 2);
+	close_host(host);
+}
+
+static void
 a_request_longer_than_its_page_or_section_is_refused(void **state)
 {
 	static uint8_t data[NETVSC_REQUEST_BYTES];
@@ -371,6 +407,7 @@ main(void)
 		cmocka_unit_test(requests_of_two_threads_wait_for_each_other),
 		cmocka_unit_test(keepalive_tells_whether_the_host_listens),
 		cmocka_unit_test(a_failed_query_leaves_zeroes_not_what_was_there),
+		cmocka_unit_test(an_answer_longer_than_asked_for_is_cut_off),
 		cmocka_unit_test(a_request_longer_than_its_page_or_section_is_refused),
 	};
 

@@ -229,7 +229,7 @@ recv_section_ok(const struct nvsp_recv_section *section, uint64_t buffer_bytes)
 
 	return section->suballoc_bytes >= SUBALLOC_BYTES_MIN && section->suballoc_count > 0 &&
 		section->end_offset <= buffer_bytes && section->end_offset > section->offset &&
-		section->offset <= buffer_bytes && bytes <= buffer_bytes - section->offset;
+		bytes <= buffer_bytes - section->offset;
 }
 
 int

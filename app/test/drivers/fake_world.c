@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The memory and the rings of the scripted host, and the stand-ins for what the
+ * driver takes from the bus and from EAL; see fake_host.h. */
+
+#include "fake_world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_alarm.h>
+#include <rte_malloc.h>
+
+#include "netvsc_channel.h"
+
+int netvsc_logtype_init, netvsc_logtype_control, netvsc_logtype_rx, netvsc_logtype_tx;
+
+struct fake_world fake_world;
+struct fake_host *fake_host = &fake_world.host;
+
+/* ---- the host's ring ends ---- */
+
+static struct vmbus_ring_page *
+ring_page(bool to_guest)
+{
+	return (void *)(fake_world.rings + (to_guest ? FAKE_RING_BYTES : 0));
+}
+
+static void
+ring_bytes(bool to_guest, uint32_t at, void *buffer, uint32_t bytes)
+{
+	uint8_t *data = fake_world.rings + (to_guest ? FAKE_RING_BYTES : 0) + HV_PAGE_BYTES;
+	uint8_t *to = buffer;
+
+	for (uint32_t i = 0; i < bytes; i++) {
+		if (to_guest)
+			data[(at + i) % FAKE_RING_DATA_BYTES] = to[i];
+		else
+			to[i] = data[(at + i) % FAKE_RING_DATA_BYTES];
+	}
+}
+
+static void
+ring_write(const void *packet, uint32_t bytes)
+{
+	const uint64_t footer = (uint64_t)fake_world.rx_write << 32;
+	struct vmbus_ring_page *page = ring_page(true);
+	uint8_t copy[1024];
+	uint32_t used = (fake_world.rx_write + FAKE_RING_DATA_BYTES - page->read_index) % FAKE_RING_DATA_BYTES;
+
+	assert_true(bytes + 8 + used < FAKE_RING_DATA_BYTES - 8);
+	memcpy(copy, packet, bytes);
+	ring_bytes(true, fake_world.rx_write, copy, bytes);
+	memcpy(copy, &footer, sizeof(footer));
+	ring_bytes(true, (fake_world.rx_write + bytes) % FAKE_RING_DATA_BYTES, copy, 8);
+	fake_world.rx_write = (fake_world.rx_write + bytes + 8) % FAKE_RING_DATA_BYTES;
+	__atomic_store_n(&page->write_index, fake_world.rx_write, __ATOMIC_RELEASE);
+}
+
+void
+fake_world_write(const struct fake_packet *packet)
+{
+	uint8_t bytes[1024] = { 0 };
+	uint32_t padded = (packet->bytes + 7) & ~7u;
+	struct vmbus_packet_header header = {
+		.type = packet->type,
+		.data_offset_8b = (uint16_t)((sizeof(header) + packet->ext_bytes) / 8),
+		.length_8b = (uint16_t)((sizeof(header) + packet->ext_bytes + padded) / 8),
+		.transaction_id = packet->transaction_id,
+	};
+
+	memcpy(bytes, &header, sizeof(header));
+	if (packet->ext_bytes != 0)
+		memcpy(bytes + sizeof(header), packet->ext, packet->ext_bytes);
+	if (packet->bytes != 0)
+		memcpy(bytes + sizeof(header) + packet->ext_bytes, packet->payload, packet->bytes);
+	ring_write(bytes, (uint32_t)sizeof(header) + packet->ext_bytes + padded);
+}
+
+/* Reads what there is, whatever it is. */
+static void
+host_act(void)
+{
+	struct vmbus_ring_page *page = ring_page(false);
+
+	while (!fake_host->set.deaf && fake_world.tx_read != __atomic_load_n(&page->write_index, __ATOMIC_ACQUIRE)) {
+		struct vmbus_packet_header header;
+		uint8_t packet[512];
+		uint32_t bytes;
+
+		ring_bytes(false, fake_world.tx_read, &header, sizeof(header));
+		bytes = header.length_8b * 8u;
+		assert_true(bytes >= sizeof(header) && bytes <= sizeof(packet));
+		ring_bytes(false, fake_world.tx_read, packet, bytes);
+		fake_world.tx_read = (fake_world.tx_read + bytes + 8) % FAKE_RING_DATA_BYTES;
+		__atomic_store_n(&page->read_index, fake_world.tx_read, __ATOMIC_RELEASE);
+		fake_host_packet(&header, packet);
+	}
+}
+
+/* ---- stand-ins: the bus ---- */
+
+void
+vmbus_channel_signal(struct vmbus_channel *channel)
+{
+	assert_false(rte_spinlock_is_locked(&channel->lock));
+	fake_host->signals++;
+	if (fake_world.acting)
+		return;
+	fake_world.acting = true;
+	host_act();
+	fake_world.acting = false;
+}
+
+int
+vmbus_device_open(struct vmbus_device *device)
+{
+	uint32_t gone = fake_world.host.shared.gone;
+
+	if (device->shared != NULL)
+		return -EBUSY;
+	memset(&fake_world.host.shared, 0, sizeof(fake_world.host.shared));
+	memset(fake_world.rings, 0, 2 * FAKE_RING_BYTES);
+	fake_world.tx_read = 0;
+	fake_world.rx_write = 0;
+	fake_world.held_count = 0;
+	fake_world.host.acks_owed = 0;
+	fake_world.host.mtu_frame = 0;
+	fake_world.host.filter = 0;
+	fake_world.host.opens++;
+	memset(&fake_world.channel, 0, sizeof(fake_world.channel));
+	rte_spinlock_init(&fake_world.channel.lock);
+	assert_int_equal(vmbus_tx_ring_attach(&fake_world.channel.tx, fake_world.rings, FAKE_RING_BYTES,
+		HV_PAGE_BYTES), 0);
+	assert_int_equal(vmbus_rx_ring_attach(&fake_world.channel.rx, fake_world.rings + FAKE_RING_BYTES,
+		FAKE_RING_BYTES, HV_PAGE_BYTES), 0);
+	fake_world.channel.shared = &fake_world.host.shared;
+	device->shared = &fake_world.host.shared;
+	device->shared->gone = gone;
+	device->shared->channel[0] = &fake_world.channel;
+	device->shared->recv_gpadl = 0xe1e10;
+	device->shared->send_gpadl = 0xe1e11;
+	device->shared->maps.map[UIO_MAP_RECV_BUFFER] =
+		(struct vmbus_mapping){ fake_world.recv, FAKE_RECV_BYTES };
+	device->shared->maps.map[UIO_MAP_SEND_BUFFER] =
+		(struct vmbus_mapping){ fake_world.send, FAKE_SEND_BYTES };
+	return 0;
+}
+
+void
+vmbus_device_close(struct vmbus_device *device)
+{
+	/* The last messages are read, if only then. */
+	if (device->shared != NULL)
+		host_act();
+	device->shared = NULL;
+}
+
+int
+vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
+{
+	for (unsigned int i = 1; i <= count && i <= FAKE_SUBCHANNELS_MAX; i++)
+		device->shared->channel[i] = &fake_world.sub[i - 1];
+	return (int)RTE_MIN(count, FAKE_SUBCHANNELS_MAX);
+}
+
+int
+vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
+{
+	device->removed = removed;
+	fake_host->watched = true;
+	return 0;
+}
+
+void
+vmbus_device_unwatch(struct vmbus_device *device)
+{
+	device->removed = NULL;
+	fake_host->watched = false;
+}
+
+/* ---- stand-ins: EAL ---- */
+
+void *
+rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
+{
+	void *p;
+
+	RTE_SET_USED(type);
+	RTE_SET_USED(socket);
+	align = RTE_MAX(align, (unsigned int)sizeof(void *));
+	p = aligned_alloc(align, (size + align - 1) / align * align);
+	if (p != NULL)
+		memset(p, 0, size);
+	return p;
+}
+
+void
+rte_free(void *p)
+{
+	free(p);
+}
+
+rte_iova_t
+rte_malloc_virt2iova(const void *addr)
+{
+	return (uintptr_t)addr;
+}
+
+int
+rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback cb, void *arg)
+{
+	RTE_SET_USED(us);
+	assert_null(fake_host->alarm);
+	fake_host->alarm = cb;
+	fake_host->alarm_arg = arg;
+	return 0;
+}
+
+int
+rte_eal_alarm_cancel(rte_eal_alarm_callback cb, void *arg)
+{
+	RTE_SET_USED(cb);
+	RTE_SET_USED(arg);
+	fake_host->alarm = NULL;
+	return 1;
+}
+
+bool
+fake_alarm_run(void)
+{
+	void (*alarm)(void *arg) = fake_host->alarm;
+
+	if (alarm == NULL)
+		return false;
+	fake_host->alarm = NULL;
+	alarm(fake_host->alarm_arg);
+	return true;
+}
+
+int
+rte_eth_dev_callback_process(struct rte_eth_dev *dev, enum rte_eth_event_type event, void *arg)
+{
+	RTE_SET_USED(arg);
+	/* A callback may ask for anything: no lock may be held. */
+	assert_false(rte_spinlock_is_locked(&fake_world.channel.lock));
+	assert_false(rte_spinlock_is_locked(&fake_host->dev.xact.lock));
+	assert_int_equal(event, RTE_ETH_EVENT_INTR_LSC);
+	if (fake_host->callbacks < RTE_DIM(fake_host->callback_status))
+		fake_host->callback_status[fake_host->callbacks] =
+			dev->data->dev_link.link_status;
+	fake_host->callbacks++;
+	return 0;
+}
+
+/* ---- start and stop ---- */
+
+struct fake_host *
+fake_host_start(bool page_lists)
+{
+	struct netvsc_device *dev = &fake_host->dev;
+
+	memset(&fake_world, 0, sizeof(fake_world));
+	fake_world.rings = aligned_alloc(HV_PAGE_BYTES, 2 * FAKE_RING_BYTES);
+	fake_world.recv = aligned_alloc(HV_PAGE_BYTES, FAKE_RECV_BYTES);
+	fake_world.send = aligned_alloc(HV_PAGE_BYTES, FAKE_SEND_BYTES);
+	assert_true(fake_world.rings != NULL && fake_world.recv != NULL && fake_world.send != NULL);
+	memset(fake_world.recv, 0, FAKE_RECV_BYTES);
+	memset(fake_world.send, 0, FAKE_SEND_BYTES);
+	fake_world.next_transfer = 15;
+	fake_host->set = (struct fake_settings){
+		.nvsp_max = NVSP_VERSION_61, .send_section_bytes = 6144, .frame_max = 9216,
+		.offload_revision = 3, .multicast_max = 32, .rss_flags = 0x301, .rss_queues = 8,
+		.rss_entries = 128, .subchannels_granted = FAKE_SUBCHANNELS_MAX,
+	};
+	fake_host->vmbus.page_lists_ok = page_lists;
+	fake_world.data.dev_conf.intr_conf.lsc = 1;
+	rte_eth_devices[0].data = &fake_world.data;
+	snprintf(dev->name, sizeof(dev->name), "fake");
+	dev->mtu = RTE_ETHER_MTU;
+	assert_int_equal(netvsc_xact_create(dev), 0);
+	dev->xact.wait_ms = 60;
+	return fake_host;
+}
+
+void
+fake_host_stop(void)
+{
+	struct netvsc_device *dev = &fake_host->dev;
+
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
+		netvsc_channel_destroy(dev, i);
+	netvsc_xact_destroy(dev);
+	free(fake_world.rings);
+	free(fake_world.recv);
+	free(fake_world.send);
+}
