@@ -32,6 +32,7 @@
 #include "../../bus/vmbus/vmbus_driver.h"
 #include "ndis_wire.h"
 #include "netvsc_compat.h"
+#include "netvsc_gate.h"
 #include "netvsc_log.h"
 #include "netvsc_sendbuf.h"
 #include "netvsc_xact.h"
@@ -48,44 +49,6 @@
 #define NETVSC_POLL_CONTROL_BUDGET 256u
 #define NETVSC_CHANNEL_COUNTERS 7u
 #define NETVSC_DEVICE_COUNTERS 5u
-
-/* ---- the gate ---- */
-
-/*
- * Keeps bursts out of what control is about to change. A burst stores busy,
- * then loads closed; control stores closed, makes every core pass a barrier
- * (membarrier), then waits for busy to be 0: the burst pays two plain stores and
- * a load, no fence.
- */
-struct netvsc_gate {
-	uint32_t busy;              /* the burst's */
-	uint32_t closed;            /* control's */
-};
-
-/* True if the burst may go on; then it must call netvsc_gate_leave(). */
-static inline bool
-netvsc_gate_enter(struct netvsc_gate *gate)
-{
-	__atomic_store_n(&gate->busy, 1, __ATOMIC_RELAXED);
-	/* Partner: netvsc_gate_close(), whose membarrier stands in for the fence
-	 * that is missing here. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (__builtin_expect(__atomic_load_n(&gate->closed, __ATOMIC_ACQUIRE) == 0, 1))
-		return true;
-	__atomic_store_n(&gate->busy, 0, __ATOMIC_RELEASE);
-	return false;
-}
-
-static inline void
-netvsc_gate_leave(struct netvsc_gate *gate)
-{
-	__atomic_store_n(&gate->busy, 0, __ATOMIC_RELEASE);
-}
-
-/* netvsc_gate.c: closes the gate and waits until no burst is inside (bounded:
- * 0, or -ETIMEDOUT: a burst is stuck); opens it again. */
-int netvsc_gate_close(struct netvsc_gate *gate);
-void netvsc_gate_open(struct netvsc_gate *gate);
 
 /* ---- one channel's traffic ---- */
 
