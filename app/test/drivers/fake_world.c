@@ -159,6 +159,7 @@ vmbus_device_close(struct vmbus_device *device)
 int
 vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 {
+	count += fake_host->set.subchannels_lingering;
 	for (unsigned int i = 1; i <= count && i <= FAKE_SUBCHANNELS_MAX; i++)
 		device->shared->channel[i] = &fake_world.sub[i - 1];
 	return (int)RTE_MIN(count, FAKE_SUBCHANNELS_MAX);

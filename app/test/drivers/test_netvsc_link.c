@@ -209,9 +209,6 @@ static const struct row rows[] = {
 	{ "RNDIS init: cut off", { FAKE_RNDIS_INIT, 0, 0, 43 }, -EPROTO },
 	{ "RNDIS set: another completion", { FAKE_RNDIS_SET, 0, 0x80000004, 0 }, -EPROTO },
 	{ "RNDIS set: length 12", { FAKE_RNDIS_SET, 4, 12, 0 }, -EPROTO },
-	{ "RNDIS set: refused", { FAKE_RNDIS_SET, 12, 0xC0010015, 0 }, -EINVAL },
-	{ "MTU: a status as if there were a value", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_STATUS,
-		0xC000009A, 0 }, -ENOMEM },
 	{ "MTU: 0", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 0, 0 }, -EPROTO },
 	{ "MTU: 67", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 67, 0 }, -EPROTO },
 	{ "MTU: 65536", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 65536, 0 }, -EPROTO },
@@ -281,6 +278,12 @@ one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
 static const struct row odd_rows[] = {
 	{ "RNDIS: taken with another type", { FAKE_RNDIS_TAKEN, 0, 107, 0 }, 0 },
 	{ "RNDIS: taken without a word", { FAKE_RNDIS_TAKEN, 0, 0, -1 }, 0 },
+	{ "filter: refused", { FAKE_RNDIS_SET, 12, 0xC0010015, 0 }, 0 },
+	{ "MTU: no resources", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_STATUS, 0xC000009A, 0 }, 0 },
+	{ "link: failure", { OID_GEN_MEDIA_CONNECT_STATUS, QUERY_STATUS, 0xC0000001, 0 }, 0 },
+	{ "speed: failure", { OID_GEN_LINK_SPEED, QUERY_STATUS, 0xC0000001, 0 }, 0 },
+	{ "RSS: invalid data", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_STATUS, 0xC0010015, 0 },
+		0 },
 	{ "MTU: cannot be asked for", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_STATUS, 0xC00000BB, 0 }, 0 },
 	{ "offloads: cannot be asked for", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_STATUS,
 		0xC00000BB, 0 }, 0 },
@@ -333,6 +336,19 @@ more_queues_than_there_can_be_are_cut_to_the_table_and_to_64(void **state)
 }
 
 /* ---- channels ---- */
+
+static void
+channels_that_were_not_granted_are_not_used(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	(void)state;
+	host->set.subchannels_granted = 2;
+	host->set.subchannels_lingering = 2;
+	assert_int_equal(open_link(host, 8), 0);
+	assert_int_equal(host->dev.channel_count, 3);
+	close_link(host);
+}
 
 static void
 fewer_subchannels_than_asked_for_are_fewer_queues(void **state)
@@ -442,7 +458,9 @@ reopen_restores_every_setting(void **state)
 	memset(&host->offload_parameters, 0, sizeof(host->offload_parameters));
 	host->config_bytes = 0;
 	host->multicast_bytes = 0;
+	host->dev.channel[0]->backlog.transfer_head = 5;
 	assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 9000, 4), 0);
+	assert_int_equal(host->dev.channel[0]->backlog.transfer_head, 0);
 	assert_int_equal(host->opens, 2);
 	assert_int_equal(host->mtu_frame, 9014);
 	assert_int_equal(host->dev.mtu, 9000);
@@ -546,6 +564,27 @@ requests_that_the_host_never_completed_are_forgotten_by_a_reopen(void **state)
 	close_link(host);
 }
 
+static void
+the_application_hears_of_a_link_that_changed_while_it_was_reopened(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+	struct rte_eth_link link;
+
+	(void)state;
+	assert_int_equal(open_link(host, 1), 0);
+	link = netvsc_event_link(&host->dev);
+	rte_eth_linkstatus_set(&rte_eth_devices[0], &link);
+	assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 1500, 1), 0);
+	assert_true(fake_alarm_run());
+	assert_int_equal(host->callbacks, 0);
+	host->set.spoil = (struct fake_spoil){ OID_GEN_MEDIA_CONNECT_STATUS, QUERY_INFO, 1, 0 };
+	assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 1500, 1), 0);
+	assert_true(fake_alarm_run());
+	assert_int_equal(host->callbacks, 1);
+	assert_int_equal(host->callback_status[0], RTE_ETH_LINK_DOWN);
+	close_link(host);
+}
+
 int
 main(void)
 {
@@ -558,6 +597,7 @@ main(void)
 		cmocka_unit_test(one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open),
 		cmocka_unit_test(an_odd_answer_costs_the_feature_not_the_port),
 		cmocka_unit_test(more_queues_than_there_can_be_are_cut_to_the_table_and_to_64),
+		cmocka_unit_test(channels_that_were_not_granted_are_not_used),
 		cmocka_unit_test(fewer_subchannels_than_asked_for_are_fewer_queues),
 		cmocka_unit_test(detach_mirrors_attach),
 		cmocka_unit_test(detach_undoes_only_what_attach_got_done),
@@ -567,6 +607,7 @@ main(void)
 		cmocka_unit_test(a_host_may_be_older_after_a_reopen),
 		cmocka_unit_test(a_reopen_that_fails_both_ways_leaves_a_closed_port_that_can_be_reopened),
 		cmocka_unit_test(nothing_of_the_life_before_is_taken_for_an_answer_after_a_reopen),
+		cmocka_unit_test(the_application_hears_of_a_link_that_changed_while_it_was_reopened),
 		cmocka_unit_test(requests_that_the_host_never_completed_are_forgotten_by_a_reopen),
 	};
 

@@ -183,7 +183,7 @@ struct netvsc_host {
 	uint16_t mtu;               /* what the host made of the one asked for */
 	/* atomic: told by the host at any time */
 	bool link_up;
-	bool link_told;             /* by an indication: truer than a query's answer */
+	bool link_told;             /* by an indication, truer than an answer; under xact.lock */
 	uint64_t link_bps;
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "netvsc_channel.h"
+#include "netvsc_event.h"
 #include "netvsc_ndis.h"
 #include "netvsc_nvsp.h"
 #include "netvsc_offload.h"
@@ -31,16 +32,16 @@ step_backlog(struct netvsc_device *dev)
 	return netvsc_channel_fit(dev, 0);
 }
 
-/* Hosts differ in what they let through at first. */
+/* Hosts differ in what they let through at first; one that refuses to let
+ * nothing through is no worse than that. */
 static int
 step_filter(struct netvsc_device *dev)
 {
 	const uint32_t filter = 0;
 	int ret = netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
 
-	if (ret == 0)
-		dev->filter = filter;
-	return ret;
+	dev->filter = filter;
+	return netvsc_rndis_refused(ret) ? netvsc_xact_alive(dev) : ret;
 }
 
 /* In the order that hosts check: the configuration fixes the size of the
@@ -93,8 +94,7 @@ detach_rndis(struct netvsc_device *dev)
 {
 	int ret = dev->filter == 0 ? 0 : step_filter(dev);
 
-	/* A refusal is no reason not to go on; silence is. */
-	return ret == -ETIMEDOUT || ret == -ENODEV ? ret : netvsc_rndis_halt(dev);
+	return ret < 0 ? ret : netvsc_rndis_halt(dev);
 }
 
 /* What attach did, read upwards. */
@@ -357,6 +357,8 @@ netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16
 	else if (removed != NULL && vmbus_device_watch(vmbus, removed) < 0)
 		NETVSC_LOG(WARNING, control, "%s: its removal by the host will not be noticed",
 			dev->name);
+	/* It may have gone up or down meanwhile; if not, this tells nobody. */
+	netvsc_event_raise(dev, NETVSC_EVENT_LINK);
 	netvsc_xact_unlock(dev);
 	return ret;
 }

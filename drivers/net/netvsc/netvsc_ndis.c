@@ -31,7 +31,7 @@ netvsc_ndis_query_mac(struct netvsc_device *dev)
 
 	netvsc_xact_lock(dev);
 	ret = query_fixed(dev, OID_802_3_PERMANENT_ADDRESS, &mac, sizeof(mac));
-	if (ret == -ENOTSUP)
+	if (netvsc_rndis_refused(ret))
 		ret = query_fixed(dev, OID_802_3_CURRENT_ADDRESS, &mac, sizeof(mac));
 	if (ret == 0 && !rte_is_valid_assigned_ether_addr(&mac)) {
 		NETVSC_LOG(ERR, control, "%s: the host's MAC address " RTE_ETHER_ADDR_PRT_FMT
@@ -52,7 +52,7 @@ netvsc_ndis_query_mtu(struct netvsc_device *dev)
 
 	netvsc_xact_lock(dev);
 	ret = query_fixed(dev, OID_GEN_MAXIMUM_FRAME_SIZE, &mtu, sizeof(mtu));
-	if (ret == -ENOTSUP) {          /* then it has no reason to have changed it */
+	if (netvsc_rndis_refused(ret)) {        /* then it has no reason to change it */
 		mtu = dev->mtu;
 		ret = 0;
 	}
@@ -69,22 +69,23 @@ netvsc_ndis_query_mtu(struct netvsc_device *dev)
 int
 netvsc_ndis_query_link(struct netvsc_device *dev)
 {
+	struct netvsc_host *host = &dev->host;
 	uint32_t disconnected, speed_100bps;
 	int ret;
 
 	netvsc_xact_lock(dev);
 	ret = query_fixed(dev, OID_GEN_MEDIA_CONNECT_STATUS, &disconnected, sizeof(disconnected));
 	/* Some hosts always answer "connected": what they tell is truer. */
-	if ((ret == 0 || ret == -ENOTSUP) &&
-	    !__atomic_load_n(&dev->host.link_told, __ATOMIC_ACQUIRE))
-		__atomic_store_n(&dev->host.link_up, ret != 0 || disconnected == 0,
-			__ATOMIC_RELAXED);
-	if (ret == 0 || ret == -ENOTSUP)
+	rte_spinlock_lock(&dev->xact.lock);
+	if (ret == 0 && !host->link_told)
+		__atomic_store_n(&host->link_up, disconnected == 0, __ATOMIC_RELAXED);
+	rte_spinlock_unlock(&dev->xact.lock);
+	if (ret == 0 || netvsc_rndis_refused(ret))
 		ret = query_fixed(dev, OID_GEN_LINK_SPEED, &speed_100bps, sizeof(speed_100bps));
 	if (ret == 0)
-		__atomic_store_n(&dev->host.link_bps, (uint64_t)speed_100bps * 100, __ATOMIC_RELAXED);
+		__atomic_store_n(&host->link_bps, (uint64_t)speed_100bps * 100, __ATOMIC_RELAXED);
 	netvsc_xact_unlock(dev);
-	return ret == -ENOTSUP ? 0 : ret;
+	return netvsc_rndis_refused(ret) ? 0 : ret;
 }
 
 int

@@ -126,9 +126,13 @@ netvsc_notify_inband(struct netvsc_device *dev, const void *payload, uint32_t by
 static void
 link_told(struct netvsc_device *dev, bool up)
 {
-	bool before = __atomic_exchange_n(&dev->host.link_up, up, __ATOMIC_RELAXED);
+	bool before;
 
-	__atomic_store_n(&dev->host.link_told, true, __ATOMIC_RELEASE);
+	/* The lock: a query's answer must not come in between. */
+	rte_spinlock_lock(&dev->xact.lock);
+	before = __atomic_exchange_n(&dev->host.link_up, up, __ATOMIC_RELAXED);
+	dev->host.link_told = true;
+	rte_spinlock_unlock(&dev->xact.lock);
 	if (before == up)
 		return;
 	/* A second change before the first was told: down and up again looks like

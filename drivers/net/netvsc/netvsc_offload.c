@@ -142,13 +142,6 @@ offloads_ask(struct netvsc_device *dev, const struct revision *asked)
 	return 0;
 }
 
-/* The host understood and said no, in one way or another. */
-static bool
-host_said_no(int ret)
-{
-	return ret == -ENOTSUP || ret == -EINVAL || ret == -EIO || ret == -EPROTONOSUPPORT;
-}
-
 int
 netvsc_offload_query(struct netvsc_device *dev)
 {
@@ -159,11 +152,11 @@ netvsc_offload_query(struct netvsc_device *dev)
 	memset(&dev->host.offload, 0, sizeof(dev->host.offload));
 	dev->host.offload_revision = 0;
 	/* A host older than its NVSP version lets on refuses the newer words. */
-	for (unsigned int i = first; i < RTE_DIM(revisions) && host_said_no(ret); i++)
+	for (unsigned int i = first; i < RTE_DIM(revisions) && netvsc_rndis_refused(ret); i++)
 		ret = offloads_ask(dev, &revisions[i]);
 	offloads_translate(&dev->host);
 	netvsc_xact_unlock(dev);
-	if (host_said_no(ret)) {
+	if (netvsc_rndis_refused(ret)) {
 		NETVSC_LOG(NOTICE, control, "%s: the host tells of no offloads: going on without",
 			dev->name);
 		return 0;
@@ -263,14 +256,15 @@ offloads_send(struct netvsc_device *dev, uint64_t tx, uint64_t rx)
 int
 netvsc_offload_set(struct netvsc_device *dev, uint64_t tx, uint64_t rx)
 {
-	/* RSS hash comes with RSS; the rest is the host's to offer. */
-	uint64_t rx_offered = dev->host.rx_offloads | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	uint64_t rx_offered;
 	int ret = 0;
 
-	if ((tx & ~dev->host.tx_offloads) != 0 || (rx & ~rx_offered) != 0)
-		return -ENOTSUP;
 	netvsc_xact_lock(dev);
-	if (dev->host.offload_revision != 0)
+	/* RSS hash comes with RSS; the rest is the host's to offer. */
+	rx_offered = dev->host.rx_offloads | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	if ((tx & ~dev->host.tx_offloads) != 0 || (rx & ~rx_offered) != 0)
+		ret = -ENOTSUP;
+	else if (dev->host.offload_revision != 0)
 		ret = offloads_send(dev, tx, rx);
 	if (ret == 0) {
 		dev->tx_offloads = tx;

@@ -41,6 +41,13 @@ netvsc_rndis_errno(uint32_t ndis_status)
 	}
 }
 
+bool
+netvsc_rndis_refused(int ret)
+{
+	return ret == -ENOTSUP || ret == -EINVAL || ret == -ENOMEM || ret == -EPROTONOSUPPORT ||
+		ret == -EIO;
+}
+
 static int
 failed(const struct netvsc_device *dev, const char *what, uint32_t oid, int ret)
 {
@@ -187,11 +194,13 @@ query_result(const struct netvsc_device *dev, int received, const struct netvsc_
 	if (bytes < 0)
 		return failed(dev, "query", query->oid, bytes);
 	memcpy(&reply, dev->xact.reply, sizeof(reply));
-	if (reply.status != NDIS_STATUS_SUCCESS) {
-		if (query->optional && netvsc_rndis_errno(reply.status) == -ENOTSUP)
-			return -ENOTSUP;
-		return refused(dev, "query", query->oid, reply.status);
+	if (reply.status != NDIS_STATUS_SUCCESS && query->optional) {
+		NETVSC_LOG(DEBUG, control, "%s: RNDIS query 0x%08x: the host answered status 0x%08x",
+			dev->name, query->oid, reply.status);
+		return netvsc_rndis_errno(reply.status);
 	}
+	if (reply.status != NDIS_STATUS_SUCCESS)
+		return refused(dev, "query", query->oid, reply.status);
 	if (reply.info_bytes != 0 && (reply.info_offset < sizeof(reply) - base ||
 	    !rndis_range_ok(reply.info_offset, reply.info_bytes, (uint32_t)bytes - base)))
 		return failed(dev, "query", query->oid, -EPROTO);

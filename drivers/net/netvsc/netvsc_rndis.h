@@ -19,7 +19,7 @@ int netvsc_rndis_keepalive(struct netvsc_device *dev);
 
 struct netvsc_rndis_query {
 	uint32_t oid;
-	bool optional;              /* -ENOTSUP from the host is no error worth a line */
+	bool optional;              /* a refusal is no error */
 	const void *input;          /* may be NULL */
 	uint32_t input_bytes;
 	void *output;
@@ -34,5 +34,8 @@ int netvsc_rndis_set(struct netvsc_device *dev, uint32_t oid, const void *data, 
 
 /* The -errno for an NDIS status, 0 for success. */
 int netvsc_rndis_errno(uint32_t ndis_status);
+/* Did the host understand and say no, in one way or another? Where it offers
+ * less than others, one can go on without. */
+bool netvsc_rndis_refused(int ret);
 
 #endif /* NETVSC_RNDIS_H */

@@ -105,7 +105,7 @@ netvsc_rss_query(struct netvsc_device *dev)
 		ret = netvsc_rndis_query(dev, &query);
 		if (ret >= 0)
 			ret = capabilities_apply(dev, &answer, (uint32_t)ret);
-		else if (ret == -ENOTSUP)
+		else if (netvsc_rndis_refused(ret))
 			ret = 0;
 	}
 	netvsc_xact_unlock(dev);

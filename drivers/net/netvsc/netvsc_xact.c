@@ -119,7 +119,7 @@ netvsc_xact_alive(const struct netvsc_device *dev)
 	const struct netvsc_channel *channel = dev->channel[0];
 
 	if (channel == NULL || channel->vmbus == NULL || dev->vmbus == NULL ||
-	    __atomic_load_n(&dev->vmbus->gone, __ATOMIC_ACQUIRE) != 0)
+	    vmbus_gone(dev->vmbus))
 		return -ENODEV;
 	return __atomic_load_n(&channel->dead, __ATOMIC_RELAXED) ? -EIO : 0;
 }
