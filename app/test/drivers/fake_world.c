@@ -203,7 +203,7 @@ rte_free(void *p)
 }
 
 rte_iova_t
-rte_malloc_virt2iova(const void *addr)
+rte_mem_virt2iova(const void *addr)
 {
 	return (uintptr_t)addr;
 }
