@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Negotiation: with good hosts of all versions, and with every answer of a host
+ * that has one field wrong. */
+
+#include "fake_host.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "netvsc_link.h"
+
+static int
+open_link(struct fake_host *host, unsigned int queues)
+{
+	return netvsc_link_open(&host->dev, &host->vmbus, queues);
+}
+
+static void
+close_link(struct fake_host *host)
+{
+	netvsc_link_close(&host->dev, &host->vmbus);
+	assert_int_equal(host->errors, 0);
+	fake_host_stop();
+}
+
+static void
+attach_sends_each_message_once_in_the_order_hosts_demand(void **state)
+{
+	static const uint32_t order[] = {
+		NVSP_INIT, NVSP_NDIS_CONFIG, NVSP_NDIS_VERSION, NVSP_RECV_BUFFER, NVSP_SEND_BUFFER,
+		NVSP_RNDIS, OID_GEN_CURRENT_PACKET_FILTER, 0,
+	};
+	struct fake_host *host = fake_host_start(true);
+	unsigned int once[256] = { 0 };
+
+	(void)state;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_true(fake_host_heard(order));
+	for (unsigned int i = 0; i < host->log_count; i++)
+		if (host->log[i] < 256)
+			once[host->log[i]]++;
+	assert_int_equal(once[NVSP_INIT], 1);
+	assert_int_equal(once[NVSP_NDIS_CONFIG], 1);
+	assert_int_equal(once[NVSP_RECV_BUFFER], 1);
+	assert_int_equal(once[NVSP_SEND_BUFFER], 1);
+	close_link(host);
+}
+
+static void
+attach_learns_what_the_host_can_do(void **state)
+{
+	static const uint8_t mac[] = { 0x00, 0x15, 0x5d, 0x01, 0x02, 0x03 };
+	struct fake_host *host = fake_host_start(true);
+	const struct netvsc_host *told = &host->dev.host;
+
+	(void)state;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_int_equal(told->nvsp, NVSP_VERSION_61);
+	assert_int_equal(told->section_count, 128);
+	assert_int_equal(told->suballoc_bytes, 2048);
+	assert_int_equal(told->send_section_bytes, 6144);
+	assert_int_equal(told->send_section_count, 42);
+	assert_int_equal(told->packets_per_message, 8);
+	assert_int_equal(told->alignment, 8);
+	assert_int_equal(told->mtu, 1500);
+	assert_int_equal(told->queues, 8);
+	assert_int_equal(told->reta_size, 128);
+	assert_true(told->link_up);
+	assert_true(told->link_bps == 10000000000ull);
+	assert_memory_equal(&told->mac, mac, sizeof(mac));
+	assert_int_equal(host->acks_owed, 0);
+	close_link(host);
+}
+
+static void
+attach_falls_back_to_each_older_version(void **state)
+{
+	static const uint32_t versions[] = { NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5,
+		NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1 };
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(versions); i++) {
+		struct fake_host *host = fake_host_start(true);
+		bool configured = false;
+
+		host->set.nvsp_max = versions[i];
+		host->set.offload_revision = versions[i] >= NVSP_VERSION_5 ? 3 :
+			versions[i] >= NVSP_VERSION_2 ? 2 : 1;
+		assert_int_equal(open_link(host, 4), 0);
+		assert_int_equal(host->dev.host.nvsp, versions[i]);
+		for (unsigned int k = 0; k < host->log_count; k++)
+			configured |= host->log[k] == NVSP_NDIS_CONFIG;
+		assert_int_equal(configured, versions[i] >= NVSP_VERSION_2);
+		assert_int_equal(host->dev.channel_count, versions[i] >= NVSP_VERSION_5 ? 4 : 1);
+		assert_int_equal(host->dev.host.ndis_minor, versions[i] >= NVSP_VERSION_5 ? 30 : 1);
+		close_link(host);
+	}
+}
+
+static void
+requests_travel_by_page_where_page_lists_are_possible_else_in_sections(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	(void)state;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_true(host->by_page > 0);
+	assert_int_equal(host->by_section, 0);
+	assert_int_equal(host->dev.host.send_control_count, 0);
+	close_link(host);
+	host = fake_host_start(false);
+	assert_int_equal(open_link(host, 1), 0);
+	assert_int_equal(host->by_page, 0);
+	assert_true(host->by_section > 0);
+	assert_int_equal(host->dev.host.send_control_count, NETVSC_REQUESTS);
+	assert_int_equal(host->dev.host.send_section_count, 42 - NETVSC_REQUESTS);
+	close_link(host);
+}
+
+static void
+a_refused_send_buffer_is_done_without_if_page_lists_are_possible(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	(void)state;
+	host->set.no_send_buffer = true;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_int_equal(host->dev.host.send_section_count, 0);
+	close_link(host);
+	host = fake_host_start(false);
+	host->set.no_send_buffer = true;
+	assert_int_equal(open_link(host, 1), -ENOTSUP);
+	fake_host_stop();
+}
+
+/* ---- malformed answers ---- */
+
+#define QUERY_STATUS 12u
+#define QUERY_BYTES 16u
+#define QUERY_OFFSET 20u
+#define QUERY_INFO 24u
+
+struct row {
+	const char *what;
+	struct fake_spoil spoil;
+	int expected;
+};
+
+static const struct row rows[] = {
+	{ "version: another type", { NVSP_INIT, 0, 3, 0 }, -EPROTO },
+	{ "version: too short", { NVSP_INIT, 0, 0, 8 }, -EPROTO },
+	{ "version: empty", { NVSP_INIT, 0, 0, -1 }, -EPROTO },
+	{ "version: all refused", { NVSP_INIT, 12, 0, 0 }, -EPROTONOSUPPORT },
+	{ "receive buffer: another type", { NVSP_RECV_BUFFER, 0, 105, 0 }, -EPROTO },
+	{ "receive buffer: too short", { NVSP_RECV_BUFFER, 0, 0, 8 }, -EPROTO },
+	{ "receive buffer: no section in it", { NVSP_RECV_BUFFER, 0, 0, 16 }, -EPROTO },
+	{ "receive buffer: empty", { NVSP_RECV_BUFFER, 0, 0, -1 }, -EPROTO },
+	{ "receive buffer: refused", { NVSP_RECV_BUFFER, 4, 2, 0 }, -EIO },
+	{ "receive buffer: no section", { NVSP_RECV_BUFFER, 8, 0, 0 }, -ENOTSUP },
+	{ "receive buffer: two sections", { NVSP_RECV_BUFFER, 8, 2, 0 }, -ENOTSUP },
+	{ "receive buffer: 2^32-1 sections", { NVSP_RECV_BUFFER, 8, ~0u, 0 }, -ENOTSUP },
+	{ "receive buffer: offset 8", { NVSP_RECV_BUFFER, 12, 8, 0 }, -EPROTO },
+	{ "receive buffer: offset at the end", { NVSP_RECV_BUFFER, 12, 262144, 0 }, -EPROTO },
+	{ "receive buffer: offset 2^32-1", { NVSP_RECV_BUFFER, 12, ~0u, 0 }, -EPROTO },
+	{ "receive buffer: size 0", { NVSP_RECV_BUFFER, 16, 0, 0 }, -EPROTO },
+	{ "receive buffer: size below a header", { NVSP_RECV_BUFFER, 16, 57, 0 }, -EPROTO },
+	{ "receive buffer: size too large", { NVSP_RECV_BUFFER, 16, 2049, 0 }, -EPROTO },
+	{ "receive buffer: size 2^32-1", { NVSP_RECV_BUFFER, 16, ~0u, 0 }, -EPROTO },
+	{ "receive buffer: size whose product wraps", { NVSP_RECV_BUFFER, 16, 0x2000000, 0 },
+		-EPROTO },
+	{ "receive buffer: count 0", { NVSP_RECV_BUFFER, 20, 0, 0 }, -EPROTO },
+	{ "receive buffer: count too large", { NVSP_RECV_BUFFER, 20, 129, 0 }, -EPROTO },
+	{ "receive buffer: count 2^32-1", { NVSP_RECV_BUFFER, 20, ~0u, 0 }, -EPROTO },
+	{ "receive buffer: end 0", { NVSP_RECV_BUFFER, 24, 0, 0 }, -EPROTO },
+	{ "receive buffer: end behind the buffer", { NVSP_RECV_BUFFER, 24, 262145, 0 }, -EPROTO },
+	{ "send buffer: another type", { NVSP_SEND_BUFFER, 0, 102, 0 }, -EPROTO },
+	{ "send buffer: empty", { NVSP_SEND_BUFFER, 0, 0, -1 }, -EPROTO },
+	{ "send buffer: size 0", { NVSP_SEND_BUFFER, 8, 0, 0 }, -EPROTO },
+	{ "send buffer: size 7", { NVSP_SEND_BUFFER, 8, 7, 0 }, -EPROTO },
+	{ "send buffer: size no multiple of 4", { NVSP_SEND_BUFFER, 8, 6142, 0 }, -EPROTO },
+	{ "send buffer: larger than the buffer", { NVSP_SEND_BUFFER, 8, 262148, 0 }, -EPROTO },
+	{ "send buffer: size 2^32-4", { NVSP_SEND_BUFFER, 8, 0xfffffffc, 0 }, -EPROTO },
+	{ "RNDIS: not taken", { FAKE_RNDIS_TAKEN, 4, 2, 0 }, -EIO },
+	{ "RNDIS: busy", { FAKE_RNDIS_TAKEN, 4, 6, 0 }, -EIO },
+	{ "RNDIS: taken with status 0", { FAKE_RNDIS_TAKEN, 4, 0, 0 }, -EIO },
+	{ "RNDIS init: another completion", { FAKE_RNDIS_INIT, 0, 0x80000005, 0 }, -EPROTO },
+	{ "RNDIS init: no completion", { FAKE_RNDIS_INIT, 0, 1, 0 }, -ETIMEDOUT },
+	{ "RNDIS init: length 43", { FAKE_RNDIS_INIT, 4, 43, 0 }, -EPROTO },
+	{ "RNDIS init: length beyond what came", { FAKE_RNDIS_INIT, 4, 53, 0 }, -EPROTO },
+	{ "RNDIS init: length 2^32-1", { FAKE_RNDIS_INIT, 4, ~0u, 0 }, -EPROTO },
+	{ "RNDIS init: for another request", { FAKE_RNDIS_INIT, 8, 999, 0 }, -ETIMEDOUT },
+	{ "RNDIS init: failure", { FAKE_RNDIS_INIT, 12, 0xC0000001, 0 }, -EIO },
+	{ "RNDIS init: not Ethernet", { FAKE_RNDIS_INIT, 28, 4, 0 }, -EPROTO },
+	{ "RNDIS init: no packets per message", { FAKE_RNDIS_INIT, 32, 0, 0 }, -EPROTO },
+	{ "RNDIS init: transfers of 100", { FAKE_RNDIS_INIT, 36, 100, 0 }, -EPROTO },
+	{ "RNDIS init: alignment 1 << 13", { FAKE_RNDIS_INIT, 40, 13, 0 }, -EPROTO },
+	{ "RNDIS init: alignment 1 << 32", { FAKE_RNDIS_INIT, 40, 32, 0 }, -EPROTO },
+	{ "RNDIS init: alignment 2^32-1", { FAKE_RNDIS_INIT, 40, ~0u, 0 }, -EPROTO },
+	{ "RNDIS init: a header only", { FAKE_RNDIS_INIT, 0, 0, 8 }, -ETIMEDOUT },
+	{ "RNDIS init: three bytes", { FAKE_RNDIS_INIT, 0, 0, 3 }, -ETIMEDOUT },
+	{ "RNDIS init: cut off", { FAKE_RNDIS_INIT, 0, 0, 43 }, -EPROTO },
+	{ "RNDIS set: another completion", { FAKE_RNDIS_SET, 0, 0x80000004, 0 }, -EPROTO },
+	{ "RNDIS set: length 12", { FAKE_RNDIS_SET, 4, 12, 0 }, -EPROTO },
+	{ "MTU: 0", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 0, 0 }, -EPROTO },
+	{ "MTU: 67", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 67, 0 }, -EPROTO },
+	{ "MTU: 65536", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 65536, 0 }, -EPROTO },
+	{ "MTU: no information", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_BYTES, 0, 0 }, -ENODATA },
+	{ "MTU: three bytes", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_BYTES, 3, 0 }, -ENODATA },
+	{ "MTU: more than came", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_BYTES, 5, 0 }, -EPROTO },
+	{ "MTU: length 2^32-1", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_BYTES, ~0u, 0 }, -EPROTO },
+	{ "MTU: inside the header", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_OFFSET, 15, 0 }, -EPROTO },
+	{ "MTU: behind the message", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_OFFSET, 17, 0 }, -EPROTO },
+	{ "MTU: an offset that wraps", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_OFFSET, 0xfffffffc, 0 },
+		-EPROTO },
+	{ "MTU: stale bytes behind a short answer", { OID_GEN_MAXIMUM_FRAME_SIZE, 0, 0, 26 },
+		-EPROTO },
+	{ "speed: read from the header", { OID_GEN_LINK_SPEED, QUERY_OFFSET, 12, 0 }, -EPROTO },
+	{ "MAC: five bytes", { OID_802_3_PERMANENT_ADDRESS, QUERY_BYTES, 5, 0 }, -ENODATA },
+	{ "MAC: a group's", { OID_802_3_PERMANENT_ADDRESS, QUERY_INFO, 0x5d1501, 0 }, -EPROTO },
+	{ "MAC: nobody can tell it", { OID_802_3_PERMANENT_ADDRESS, QUERY_STATUS, 0xC00000BB, 0 },
+		-ENOTSUP },
+	{ "offloads: another object", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_INFO,
+		0x009c03a8, 0 }, -EPROTO },
+	{ "offloads: revision 0", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_INFO,
+		0x009c00a7, 0 }, -EPROTO },
+	{ "offloads: longer than it is", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_INFO,
+		0x009d03a7, 0 }, -EPROTO },
+	{ "offloads: shorter than revision 1", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_INFO,
+		0x006f03a7, 0 }, -EPROTO },
+	{ "offloads: three bytes", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_BYTES, 3, 0 },
+		-ENODATA },
+	{ "RSS: another object", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO, 0x00120289, 0 },
+		-EPROTO },
+	{ "RSS: revision 0", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO, 0x00120088, 0 },
+		-EPROTO },
+	{ "RSS: longer than it is", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO, 0x00130288, 0 },
+		-EPROTO },
+	{ "RSS: shorter than revision 1", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO,
+		0x000f0288, 0 }, -EPROTO },
+	{ "RSS: 15 bytes", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_BYTES, 15, 0 }, -ENODATA },
+	{ "subchannels: another type", { NVSP_SUBCHANNEL, 0, 134, 0 }, -EPROTO },
+	{ "subchannels: more than asked for", { NVSP_SUBCHANNEL, 8, 4, 0 }, -EPROTO },
+	{ "subchannels: 2^32-1", { NVSP_SUBCHANNEL, 8, ~0u, 0 }, -EPROTO },
+	{ "subchannels: cut off", { NVSP_SUBCHANNEL, 0, 0, 8 }, -EPROTO },
+};
+
+static void
+one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		for (int page_lists = 0; page_lists < 2; page_lists++) {
+			struct fake_host *host = fake_host_start(page_lists);
+			int ret;
+
+			host->set.spoil = rows[i].spoil;
+			host->dev.xact.wait_ms = 5;
+			ret = open_link(host, 4);
+			if (ret != rows[i].expected)
+				fail_msg("%s: %d, not %d", rows[i].what, ret, rows[i].expected);
+			assert_null(host->vmbus.shared);
+			assert_int_equal(netvsc_xact_alive(&host->dev), -ENODEV);
+			assert_int_equal(host->errors, 0);
+			fake_host_stop();
+		}
+	}
+}
+
+/* Answers that are odd but no reason to give up. */
+static const struct row odd_rows[] = {
+	{ "RNDIS: taken with another type", { FAKE_RNDIS_TAKEN, 0, 107, 0 }, 0 },
+	{ "RNDIS: taken without a word", { FAKE_RNDIS_TAKEN, 0, 0, -1 }, 0 },
+	{ "filter: refused", { FAKE_RNDIS_SET, 12, 0xC0010015, 0 }, 0 },
+	{ "MTU: no resources", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_STATUS, 0xC000009A, 0 }, 0 },
+	{ "link: failure", { OID_GEN_MEDIA_CONNECT_STATUS, QUERY_STATUS, 0xC0000001, 0 }, 0 },
+	{ "speed: failure", { OID_GEN_LINK_SPEED, QUERY_STATUS, 0xC0000001, 0 }, 0 },
+	{ "RSS: invalid data", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_STATUS, 0xC0010015, 0 },
+		0 },
+	{ "MTU: cannot be asked for", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_STATUS, 0xC00000BB, 0 }, 0 },
+	{ "offloads: cannot be asked for", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_STATUS,
+		0xC00000BB, 0 }, 0 },
+	{ "offloads: the version is not liked", { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
+		QUERY_STATUS, 0xC0010004, 0 }, 0 },
+	{ "RSS: cannot be asked for", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_STATUS,
+		0xC00000BB, 0 }, 0 },
+	{ "RSS: no hash function", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO + 4, 0x300, 0 },
+		0 },
+	{ "RSS: no queues", { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO + 12, 0, 0 }, 0 },
+	{ "subchannels: refused", { NVSP_SUBCHANNEL, 4, 2, 0 }, 0 },
+	{ "subchannels: none granted", { NVSP_SUBCHANNEL, 8, 0, 0 }, 0 },
+};
+
+static void
+an_odd_answer_costs_the_feature_not_the_port(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(odd_rows); i++) {
+		struct fake_host *host = fake_host_start(true);
+		int ret;
+
+		host->set.spoil = odd_rows[i].spoil;
+		ret = open_link(host, 4);
+		if (ret != 0)
+			fail_msg("%s: %d", odd_rows[i].what, ret);
+		assert_true(host->dev.channel_count >= 1);
+		close_link(host);
+	}
+}
+
+static void
+more_queues_than_there_can_be_are_cut_to_the_table_and_to_64(void **state)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	(void)state;
+	host->set.rss_queues = 100000;
+	host->set.rss_entries = 65535;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_int_equal(host->dev.host.queues, 64);
+	assert_int_equal(host->dev.host.reta_size, NETVSC_RETA_MAX);
+	close_link(host);
+	host = fake_host_start(true);
+	host->set.rss_queues = 64;
+	host->set.rss_entries = 16;
+	assert_int_equal(open_link(host, 1), 0);
+	assert_int_equal(host->dev.host.queues, 16);
+	close_link(host);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(attach_sends_each_message_once_in_the_order_hosts_demand),
+		cmocka_unit_test(attach_learns_what_the_host_can_do),
+		cmocka_unit_test(attach_falls_back_to_each_older_version),
+		cmocka_unit_test(requests_travel_by_page_where_page_lists_are_possible_else_in_sections),
+		cmocka_unit_test(a_refused_send_buffer_is_done_without_if_page_lists_are_possible),
+		cmocka_unit_test(one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open),
+		cmocka_unit_test(an_odd_answer_costs_the_feature_not_the_port),
+		cmocka_unit_test(more_queues_than_there_can_be_are_cut_to_the_table_and_to_64),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
