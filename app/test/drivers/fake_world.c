@@ -279,6 +279,8 @@ fake_host_start(bool page_lists)
 	rte_eth_devices[0].data = &fake_world.data;
 	snprintf(dev->name, sizeof(dev->name), "fake");
 	dev->mtu = RTE_ETHER_MTU;
+	dev->args.tx_page_lists = true;
+	dev->attended = UINT64_MAX;
 	assert_int_equal(netvsc_xact_create(dev), 0);
 	dev->xact.wait_ms = 60;
 	return fake_host;
