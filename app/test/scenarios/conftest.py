@@ -354,6 +354,15 @@ def ethdev(eal, *options):
 NO_HUGE = ["--iova-mode=va", "--no-huge", "-m", "256"]
 
 
+@pytest.fixture(scope="session")
+def plugin():
+    """Our driver, where EAL takes it."""
+    done = run([TREE / "devtools/plugin-path", BUILD])
+    if done.status != 0:
+        cannot(done.err.strip())
+    return done.out.strip().splitlines()[-1]
+
+
 @pytest.fixture
 def namespaces():
     """Two network namespaces, removed with all that is in them."""

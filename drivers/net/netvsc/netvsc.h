@@ -18,6 +18,7 @@
  *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
  *   netvsc_ethdev.c  eth_dev_ops and the port's life;  netvsc_settings.c what
  *                    can be set meanwhile;  netvsc_info.c what can be asked
+ *   netvsc_watch.c   drains channels that nobody polls
  *   netvsc_probe.c   probe, remove;  netvsc_args.c  devargs
  */
 

@@ -20,6 +20,7 @@
 #include "netvsc_queue.h"
 #include "netvsc_stats.h"
 #include "netvsc_status.h"
+#include "netvsc_watch.h"
 
 /* ---- the link under the port ---- */
 
@@ -228,6 +229,7 @@ netvsc_ethdev_destroy(struct rte_eth_dev *eth)
 
 	if (dev->xact.pages == NULL)    /* probe did not come as far as that */
 		return;
+	netvsc_watch_stop(dev);
 	vmbus_device_unwatch(vmbus);
 	vmbus->driver_data = NULL;
 	netvsc_link_close(dev, vmbus);

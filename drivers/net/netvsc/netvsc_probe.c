@@ -14,6 +14,7 @@
 #include "netvsc_ethdev.h"
 #include "netvsc_link.h"
 #include "netvsc_queue.h"
+#include "netvsc_watch.h"
 
 RTE_LOG_REGISTER(netvsc_logtype_init, pmd.net.netvsc.init, NOTICE);
 RTE_LOG_REGISTER(netvsc_logtype_control, pmd.net.netvsc.control, NOTICE);
@@ -84,6 +85,8 @@ port_init(struct rte_eth_dev *eth, void *param)
 		ret = port_addresses(eth);
 	if (ret == 0)
 		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
+	if (ret == 0)
+		ret = netvsc_watch_start(dev);
 	if (ret < 0) {
 		failed(vmbus, "setting the port up", ret, "the port is not there");
 		netvsc_ethdev_destroy(eth);

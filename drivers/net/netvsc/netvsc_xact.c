@@ -94,15 +94,30 @@ netvsc_xact_reset(struct netvsc_device *dev)
 	rte_spinlock_unlock(&xact->lock);
 }
 
-void
-netvsc_xact_lock(struct netvsc_device *dev)
+static void
+owner_died(struct netvsc_device *dev)
 {
-	if (pthread_mutex_lock(&dev->xact.mutex) != EOWNERDEAD)
-		return;
 	/* A process died while it waited for a reply; nobody else ever will. */
 	netvsc_xact_cancel(dev);
 	pthread_mutex_consistent(&dev->xact.mutex);
 	NETVSC_LOG(NOTICE, control, "%s: a process died during a control request", dev->name);
+}
+
+void
+netvsc_xact_lock(struct netvsc_device *dev)
+{
+	if (pthread_mutex_lock(&dev->xact.mutex) == EOWNERDEAD)
+		owner_died(dev);
+}
+
+bool
+netvsc_xact_trylock(struct netvsc_device *dev)
+{
+	int ret = pthread_mutex_trylock(&dev->xact.mutex);
+
+	if (ret == EOWNERDEAD)
+		owner_died(dev);
+	return ret == 0 || ret == EOWNERDEAD;
 }
 
 void

@@ -82,6 +82,8 @@ void netvsc_xact_reset(struct netvsc_device *dev);
 /* The control lock. Operations nest: a reopen restores settings by the same
  * functions that set them. Never take it inside a channel's lock. */
 void netvsc_xact_lock(struct netvsc_device *dev);
+/* False if another thread has it. */
+bool netvsc_xact_trylock(struct netvsc_device *dev);
 void netvsc_xact_unlock(struct netvsc_device *dev);
 
 /* ---- one request; all under the control lock ---- */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* See netvsc_watch.h. */
+
+#include "netvsc_watch.h"
+
+#include <rte_alarm.h>
+
+#include "netvsc_poll.h"
+
+#define WATCH_PERIOD_US 100000u
+#define WATCH_BUDGET 64u
+
+static void
+channel_watch(struct netvsc_channel *channel)
+{
+	struct vmbus_channel *vmbus = channel->vmbus;
+	bool signal = false;
+
+	if (vmbus == NULL || !vmbus_rx_ring_pending(&vmbus->rx) ||
+	    !rte_spinlock_trylock(&vmbus->lock))
+		return;
+	netvsc_poll(channel, WATCH_BUDGET, &signal);
+	rte_spinlock_unlock(&vmbus->lock);
+	if (signal)
+		vmbus_channel_signal(vmbus);
+}
+
+static void
+watch_alarm(void *arg)
+{
+	struct netvsc_device *dev = arg;
+
+	/* Under the control lock no channel can be closed; who holds it already
+	 * drains the channel himself. */
+	if (netvsc_xact_trylock(dev)) {
+		for (unsigned int i = 0; i < dev->channel_count && !vmbus_gone(dev->vmbus); i++)
+			channel_watch(dev->channel[i]);
+		netvsc_xact_unlock(dev);
+	}
+	netvsc_watch_start(dev);
+}
+
+int
+netvsc_watch_start(struct netvsc_device *dev)
+{
+	return rte_eal_alarm_set(WATCH_PERIOD_US, watch_alarm, dev);
+}
+
+void
+netvsc_watch_stop(struct netvsc_device *dev)
+{
+	/* One that runs sets the next: twice is enough to meet none. */
+	rte_eal_alarm_cancel(watch_alarm, dev);
+	rte_eal_alarm_cancel(watch_alarm, dev);
+}
