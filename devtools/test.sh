@@ -89,6 +89,7 @@ scenarios() { # folder, marker, seconds
 cd "$tree" || exit 1
 if [ $setup -eq 1 ]; then
 	devtools/setup.sh || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+	devtools/fetch-driver-sdk >/dev/null || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 fi
 
 if step "build" build_tree "$build"; then
