@@ -325,8 +325,7 @@ plain_parse(struct vsp_channel *channel, uint32_t *at)
 	uint64_t total = 0;
 	unsigned int n = 0;
 
-	/* All of a message of small frames at once: its lines come from the
-	 * guest's core, one after the other they would be waited for. */
+	/* Lines that come from the guest's core: all at once, not one by one. */
 	for (uint32_t line = 0; line < HV_MIN(bytes, PREFETCH_BYTES); line += 64)
 		__builtin_prefetch(data + line);
 	while (bytes - offset >= sizeof(struct rndis_packet) && n < PACKETS_MAX) {
