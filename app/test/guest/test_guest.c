@@ -34,10 +34,13 @@ static void
 program_exec(void *arg)
 {
 	const struct program *program = arg;
+	const char *old = getenv("ASAN_OPTIONS");
+	char *options;
 
 	setenv("HVSIM_DIR", host_dir(), 1);
 	setenv("LD_PRELOAD", getenv("HVSIM_GUEST_PRELOAD"), 1);
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
+	if (asprintf(&options, "%s:detect_leaks=0", old != NULL ? old : "") > 0)
+		setenv("ASAN_OPTIONS", options, 1);
 	if (program->out >= 0)
 		dup2(program->out, STDOUT_FILENO);
 	execvp(program->argv[0], program->argv);
