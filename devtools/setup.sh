@@ -16,13 +16,13 @@ END
 }
 
 # What each group is for:
-build=(gcc meson ninja-build pkg-config libc6-dev libjansson-dev libpcap-dev libnuma-dev)
+build=(gcc libc6-dev meson ninja-build pkg-config xz-utils libjansson-dev libpcap-dev libnuma-dev)
 # The stock DPDK and its built-in driver: hvsim itself links neither.
 peer=(dpdk libdpdk-dev)
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(clang libclang-rt-14-dev llvm universal-ctags shellcheck git gdb python3-sphinx)
+full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx)
 
 check_only=0
 while [ $# -gt 0 ]; do
