@@ -18,7 +18,7 @@ END
 # What each group is for:
 build=(gcc libc6-dev meson ninja-build pkg-config xz-utils libjansson-dev libpcap-dev libnuma-dev)
 # The stock DPDK and its built-in driver: hvsim itself links neither.
-peer=(dpdk libdpdk-dev)
+peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
