@@ -129,11 +129,18 @@ class Machine:
     """How tests start hvsim: `run` for one command as the guest, `serve` for
     a host that stays."""
 
-    def __init__(self, folder, env, user=None):
-        self.folder, self.user = folder, user
+    def __init__(self, folder, env, user=None, places=None):
+        """places: where an ordinary user finds what is elsewhere for root."""
+        self.folder, self.user, self.places = folder, user, places or {}
         self.env = {**sanitizer_env(folder), **env}
         self.count = 0
         self.servers = []
+
+    def reachable(self, args):
+        args = [str(a) for a in args]
+        for place, copy in self.places.items():
+            args = [a.replace(str(place), str(copy)) for a in args]
+        return args
 
     def path(self, name):
         self.count += 1
@@ -141,8 +148,9 @@ class Machine:
 
     def run(self, options, command, timeout=60):
         stats = self.path("stats.json")
-        done = run([HVSIM, "run", "--stats-json", stats, *options, "--", *command],
-                   timeout=timeout, env=self.env, user=self.user, cwd=self.folder)
+        command = [HVSIM, "run", "--stats-json", stats, *options, "--", *command]
+        done = run(self.reachable(command), timeout=timeout, env=self.env, user=self.user,
+                   cwd=self.folder)
         if stats.exists():
             done.stats = json.loads(stats.read_text())
         return done
@@ -260,20 +268,45 @@ def machine(tmp_path):
     assert not left, f"hvsim left {left}"
 
 
-@pytest.fixture
-def user_machine(tmp_path_factory):
-    """A machine whose hvsim and guests run as an ordinary user."""
+def user_can(what, path):
+    return run(["test", what, path], user=NOBODY).status == 0
+
+
+@pytest.fixture(scope="session")
+def user_places():
+    """Copies for ordinary users where the tree is in a private folder. Not
+    below a folder that everybody may write to: EAL takes no plugin there."""
     need_root()
     need_program("setpriv")
+    plugin = run([TREE / "devtools/plugin-path", BUILD]).out.strip()
+    library = BUILD / "app/hvsim/guest/libhvsim-guest.so"
+    if user_can("-x", HVSIM) and user_can("-r", library) and user_can("-r", plugin or "/"):
+        yield {}
+        return
+    copy = Path(f"/opt/hvsim-test-{os.getpid()}")
+    try:
+        for file in (HVSIM, library, ETHDEV, LOAD):
+            to = copy / file.relative_to(BUILD)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, to)
+        if plugin:
+            (copy / "drivers").mkdir(parents=True, exist_ok=True)
+            shutil.copy(plugin, copy / "drivers/librte_netvsc.so")
+        run(["chmod", "-R", "go+rX", copy])
+        yield {plugin or BUILD: copy / "drivers/librte_netvsc.so", BUILD: copy}
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.fixture
+def user_machine(user_places):
+    """A machine whose hvsim and guests run as an ordinary user."""
     folder = Path("/tmp") / f"hvsim-user-{os.getpid()}"
     folder.mkdir(mode=0o700)
     os.chown(folder, NOBODY, NOBODY)
     env = {"TMPDIR": str(folder), "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
-    probe = run(["test", "-x", HVSIM], user=NOBODY)
     try:
-        if probe.status != 0:
-            cannot(f"an ordinary user cannot reach {HVSIM}")
-        m = Machine(folder, env, user=NOBODY)
+        m = Machine(folder, env, user=NOBODY, places=user_places)
         yield m
         m.end()
     finally:
