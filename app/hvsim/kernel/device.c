@@ -405,7 +405,7 @@ kern_device_release(struct kern_device *device)
 /* ---- events ---- */
 
 void
-kern_channel_interrupt(struct hv_channel *channel)
+device_interrupt(struct hv_channel *channel)
 {
 	struct kern_device *device = channel->device;
 	const struct kern_profile *profile = device->vm->profile;

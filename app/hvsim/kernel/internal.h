@@ -42,7 +42,7 @@ struct kern_device *device_of(struct hv_device *handle);
 void channel_rings(const struct hv_channel *channel, struct hv_rings *rings);
 int channel_offer(struct hv_device *handle, uint16_t index, struct vsp_channel *vsp);
 void channel_rescind(struct hv_channel *channel);
-void kern_channel_interrupt(struct hv_channel *channel);
+void device_interrupt(struct hv_channel *channel);
 
 /* ---- driver.c ---- */
 const char *driver_name(enum kern_driver driver);       /* NULL for none */

@@ -252,6 +252,7 @@ struct vsp_nic {
 	/* state of the world */
 	bool link_up;
 	bool link_told;                 /* what the guest believes */
+	bool link_toggle;               /* the opposite is still to be told, first */
 	uint64_t link_bps;
 	bool vf_present, vf_announced;
 	uint32_t vf_serial;
@@ -287,6 +288,8 @@ uint32_t nic_relid(const struct vsp_nic *nic);
 /* The backend restarts: what the guest has sent so far and nobody has looked
  * at is lost, though completed; the receive sections are divided anew. */
 void nic_restart_backend(struct vsp_nic *nic);
+/* RNDIS INIT was answered: the guest now believes that the link is up. */
+void nic_link_initialised(struct vsp_nic *nic);
 
 /* ---- check.c ---- */
 extern struct vsp_settings vsp_settings;
@@ -346,8 +349,6 @@ void rndis_send(struct vsp_nic *nic, const void *message, uint32_t bytes);
 void rndis_section_freed(struct vsp_nic *nic);  /* a control section came back */
 void rndis_indicate(struct vsp_nic *nic, uint32_t status, const void *buffer, uint32_t bytes);
 void rndis_reset(struct vsp_nic *nic);          /* forgets what is queued */
-/* Tells the guest the link's state; waits if the control sections are out. */
-void rndis_indicate_link(struct vsp_nic *nic, bool up);
 /* Sends the current offload configuration. */
 void rndis_indicate_offload(struct vsp_nic *nic);
 
@@ -357,6 +358,9 @@ uint32_t oid_query(struct vsp_nic *nic, uint32_t oid, void *answer, uint32_t siz
 	uint32_t *bytes);
 uint32_t oid_set(struct vsp_nic *nic, uint32_t oid, const uint8_t *data, uint32_t bytes);
 void oid_reset(struct vsp_nic *nic);            /* settings back to their start */
+
+/* Reports malformed information of a request (rule OID_DATA); returns status. */
+uint32_t oid_malformed(struct vsp_nic *nic, uint32_t status, const char *what);
 
 /* ---- oid_offload.c, oid_rss.c: parts of oid.c ---- */
 /* NDIS_OFFLOAD: what the host can do, or what is switched on. Returns its size. */

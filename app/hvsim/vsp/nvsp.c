@@ -35,10 +35,9 @@ struct message_rule {
 uint32_t
 nvsp_padded_bytes(const struct vsp_nic *nic)
 {
-	uint32_t first = nic->profile->quirks & VSP_QUIRK_LONG_MESSAGES ? NVSP_VERSION_5 :
-		NVSP_VERSION_61;
-
-	return nic->nvsp >= first ? NVSP_MSG_BYTES_V61 : NVSP_MSG_BYTES_V1;
+	if (nic->nvsp >= NVSP_VERSION_61 || (nic->profile->quirks & VSP_QUIRK_LONG_MESSAGES) != 0)
+		return NVSP_MSG_BYTES_V61;
+	return NVSP_MSG_BYTES_V1;
 }
 
 /* Copies a message into a zeroed buffer; returns its length on the wire. Two

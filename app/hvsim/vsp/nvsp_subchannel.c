@@ -40,7 +40,7 @@ send_table(struct vsp_nic *nic)
 		.count = NVSP_INDIRECTION_ENTRIES,
 		.offset = nic->profile->indirection_offset,
 	};
-	uint32_t at = nic->profile->quirks & VSP_QUIRK_LONG_MESSAGES ? NVSP_TABLE_TRUE_OFFSET :
+	uint32_t at = nic->profile->quirks & VSP_QUIRK_TABLE_AT_40 ? NVSP_TABLE_TRUE_OFFSET :
 		head.offset;
 	uint32_t bytes = at + NVSP_INDIRECTION_ENTRIES * (uint32_t)sizeof(uint32_t);
 

@@ -5,10 +5,6 @@
  * sub-allocation sizes, the place of the frame in one, and most limits are
  * not. Those values are chosen, marked so, and different in every row, so that
  * no driver can come to depend on one. Only the row openvmm is known exactly.
- *
- * That 2012 R2 and 2016 pad their messages to 40 bytes is concluded: drivers
- * find the indirection table of NVSP 5 and 6 at offset 40, right behind such a
- * message, and DPDK's takes no shorter answer to a subchannel request.
  */
 
 #include <string.h>
@@ -143,7 +139,8 @@ const struct vsp_profile vsp_profiles[] = {
 		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 700,           /* chosen */
 		.multicast_max = 48,            /* chosen */
-		.quirks = VSP_QUIRK_LONG_MESSAGES,
+		/* DPDK insists on 40 bytes in the answer to a subchannel request, and ran there. */
+		.quirks = VSP_QUIRK_TABLE_AT_40 | VSP_QUIRK_LONG_MESSAGES,
 	},
 	{
 		.name = "ws2016",
@@ -177,7 +174,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.frame_max_bytes = FRAME_MAX_BYTES,
 		.latency_100ns = 600,           /* chosen */
 		.multicast_max = 64,            /* chosen */
-		.quirks = VSP_QUIRK_LONG_MESSAGES,
+		.quirks = VSP_QUIRK_TABLE_AT_40 | VSP_QUIRK_LONG_MESSAGES,
 	},
 	{
 		.name = "ws2019",
@@ -298,6 +295,7 @@ const struct vsp_profile vsp_profiles[] = {
 		.vf = true,
 		.monitor = true,
 		.send_buffer = true,
+		.full_ranges = true,
 		.send_section_bytes = 6144,
 		.suballoc_extra_bytes = 256 + 36,
 		.suballoc_round_bytes = 1,

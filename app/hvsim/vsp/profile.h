@@ -24,9 +24,7 @@ enum vsp_quirk {
 	VSP_QUIRK_HALT_IGNORED = 0x8,   /* RNDIS HALT has no effect */
 	VSP_QUIRK_GRANTS_FEWER = 0x10,  /* fewer subchannels than asked, with success */
 	VSP_QUIRK_OFFLOAD_REVISION = 0x20,  /* the same whatever NDIS version the guest said */
-	/* Messages are 40 bytes long from NVSP 5 on, not from 6.1, and the
-	 * indirection table follows one, whatever its offset says. */
-	VSP_QUIRK_LONG_MESSAGES = 0x40,
+	VSP_QUIRK_TABLE_AT_40 = 0x40,   /* the indirection table is not where its offset says */
 	VSP_QUIRK_FEW_INDICATIONS = 0x80,   /* only link and offload changes are told */
 	VSP_QUIRK_DATA_PATH_STAYS = 0x100,  /* an open does not switch back to synthetic */
 	VSP_QUIRK_LONG_OID_LIST = 0x200,    /* lists OIDs that it does not answer */

@@ -121,7 +121,7 @@ rndis_send(struct vsp_nic *nic, const void *message, uint32_t bytes)
 			bytes);
 		return;
 	}
-	if (nic->outgoing_head == NULL && can_send(nic)) {
+	if (can_send(nic)) {
 		send_now(nic, message, bytes);
 		return;
 	}

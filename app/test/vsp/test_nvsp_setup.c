@@ -83,7 +83,7 @@ host_messages_are_padded_by_version_and_host(void **state)
 		uint32_t version, bytes;
 	} rows[] = {
 		{ "ws2008", NVSP_VERSION_1, 32 }, { "ws2008r2", NVSP_VERSION_2, 32 },
-		{ "ws2012", NVSP_VERSION_4, 32 }, { "ws2012r2", NVSP_VERSION_4, 32 },
+		{ "ws2012", NVSP_VERSION_4, 32 }, { "ws2012r2", NVSP_VERSION_4, 40 },
 		{ "ws2012r2", NVSP_VERSION_5, 40 }, { "ws2016", NVSP_VERSION_6, 40 },
 		{ "ws2019", NVSP_VERSION_6, 32 }, { "ws2019", NVSP_VERSION_61, 40 },
 		{ "openvmm", NVSP_VERSION_1, 32 }, { "openvmm", NVSP_VERSION_6, 32 },

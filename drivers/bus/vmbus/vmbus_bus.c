@@ -132,6 +132,22 @@ class_known(const uint8_t class_id[VMBUS_GUID_BYTES])
 	return false;
 }
 
+/* In the order of their names, which the kernel's directory has not: ports keep
+ * their numbers from run to run. */
+static void
+device_insert(struct vmbus_device *device)
+{
+	struct vmbus_device *other;
+
+	TAILQ_FOREACH(other, &devices, next)
+		if (memcmp(other->sysfs.instance, device->sysfs.instance, VMBUS_GUID_BYTES) > 0)
+			break;
+	if (other != NULL)
+		TAILQ_INSERT_BEFORE(other, device, next);
+	else
+		TAILQ_INSERT_TAIL(&devices, device, next);
+}
+
 /* Adds or refreshes one device; whatever is wrong with it concerns no other. */
 static void
 scan_one(const char *name)
@@ -153,7 +169,8 @@ scan_one(const char *name)
 		if (device == NULL)
 			return;
 		device->fd = -1;
-		TAILQ_INSERT_TAIL(&devices, device, next);
+		device->sysfs = sysfs;
+		device_insert(device);
 	}
 	device->seen = true;
 	if (device->driver == NULL)     /* one in use keeps what it was opened with */
