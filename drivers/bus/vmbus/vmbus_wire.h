@@ -7,7 +7,7 @@
  * packets, the interrupt page and the monitor page. No logic lives here: the
  * driver and hvsim include this file and nothing else of each other.
  * All integers are little-endian. Source: Hyper-V TLFS and the notes in
- * doc/design/protocol.md.
+ * doc/design/protocol.rst.
  */
 
 #include <assert.h>
