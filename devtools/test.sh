@@ -121,7 +121,9 @@ if [ $tier = full ]; then
 		step "build with clang" env CC=clang bash -c \
 			'[ -f "$1/build.ninja" ] || meson setup "$1" "$2"; ninja -C "$1"' \
 			- "$build-clang" "$tree"
-		step "build without optimization" build_tree "$build-O0" -Doptimization=0
+		for level in 0 1 2; do
+			step "build at -O$level" build_tree "$build-O$level" -Doptimization=$level
+		done
 	fi
 else
 	say "left out: the full tier (long scenarios, sanitizer and clang builds): --full"

@@ -259,7 +259,7 @@ follow(struct gen_check *check, struct flow_state *flow, const struct gen_tag *t
 static void
 check_frame(struct gen_check *check, const struct frame *frame, uint64_t now_ns)
 {
-	struct packet packet;
+	struct packet packet = { 0 };
 	struct flow_state *flow;
 	struct gen_tag tag;
 
