@@ -396,13 +396,14 @@ store_override(const struct target *target, const char *text)
 {
 	struct kern_device *device = target->device;
 	char line[sizeof(device->driver_override) + 1];
+	size_t length = strlen(text);
 
 	if (!device->vm->profile->driver_override)
 		return -EACCES;
-	if (strlen(text) >= sizeof(device->driver_override))
+	if (length >= sizeof(device->driver_override))
 		return -EINVAL;
-	snprintf(device->driver_override, sizeof(device->driver_override), "%s", text);
-	snprintf(line, sizeof(line), "%s\n", text);
+	memcpy(device->driver_override, text, length + 1);
+	snprintf(line, sizeof(line), "%s\n", device->driver_override);
 	return tree_put(target->dir_fd, target->name, text[0] != '\0' ? line : "(null)\n");
 }
 
