@@ -17,7 +17,7 @@
 #include "client.h"
 
 #define FLOWS_MAX 100000u
-#define ROUNDS 3u               /* a host may lose frames while RSS changes */
+#define ROUNDS 10u              /* a host loses frames while RSS changes, or for want of room */
 
 struct mark {
 	uint32_t flow, phase;
