@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rndis_packet.h"
+
 /* Acknowledgements of control and of bad transfers that may wait for room; when
  * they do, the ring is not drained further. */
 #define OWED_MAX NETVSC_OWED_MAX
@@ -104,12 +106,6 @@ transfer_read(const struct netvsc_channel *channel, const struct vmbus_packet *p
 		(packet->payload_off - transfer->range_off) / sizeof(struct vmbus_transfer_range);
 }
 
-static inline bool
-range_ok(uint32_t off, uint32_t len, uint64_t size)
-{
-	return off <= size && len <= size - off;
-}
-
 /* A control message: copied out of the receive buffer and handed over. */
 static void
 transfer_control(struct netvsc_channel *channel, const struct transfer *transfer)
@@ -122,7 +118,7 @@ transfer_control(struct netvsc_channel *channel, const struct transfer *transfer
 	for (uint32_t i = 0; i < transfer->ranges; i++) {
 		vmbus_packet_copy(&channel->vmbus->rx,
 			transfer->range_off + i * (uint32_t)sizeof(range), &range, sizeof(range));
-		if (!range_ok(range.byte_offset, range.byte_count, dev->recv_bytes)) {
+		if (!rndis_range_ok(range.byte_offset, range.byte_count, dev->recv_bytes)) {
 			channel->bad_transfers++;
 			continue;
 		}
@@ -153,7 +149,7 @@ transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 
 		vmbus_packet_copy(&channel->vmbus->rx,
 			transfer->range_off + i * (uint32_t)sizeof(*range), range, sizeof(*range));
-		if (!range_ok(range->byte_offset, range->byte_count, channel->dev->recv_bytes))
+		if (!rndis_range_ok(range->byte_offset, range->byte_count, channel->dev->recv_bytes))
 			range->byte_count = 0;
 	}
 	entry = &backlog->transfers[backlog->transfer_head & backlog->mask];

@@ -17,7 +17,7 @@
 
 /* True if [off, off + len) lies within size; cannot wrap. */
 static inline bool
-rndis_range_ok(uint32_t off, uint32_t len, uint32_t size)
+rndis_range_ok(uint32_t off, uint32_t len, uint64_t size)
 {
 	return off <= size && len <= size - off;
 }
