@@ -85,27 +85,6 @@ config_copy_name(char *to, size_t to_bytes, const char *value)
 }
 
 int
-config_parse_bool(const char *value, bool *flag)
-{
-	static const char *const yes[] = { "", "on", "yes", "true", "1" };
-	static const char *const no[] = { "off", "no", "false", "0" };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcmp(value, yes[i]) == 0) {
-			*flag = true;
-			return 0;
-		}
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(no); i++) {
-		if (strcmp(value, no[i]) == 0) {
-			*flag = false;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-int
 config_parse_bounded(const char *value, uint64_t min, uint64_t max, uint32_t *number)
 {
 	uint64_t parsed;
@@ -191,11 +170,11 @@ NIC_SETTER(name) { return config_copy_name(nic->name, sizeof(nic->name), value);
 NIC_SETTER(guest) { return config_copy_name(nic->guest, sizeof(nic->guest), value); }
 NIC_SETTER(sw) { return config_copy_name(nic->sw, sizeof(nic->sw), value); }
 NIC_SETTER(vlan) { return copy_vlan(nic->vlan, sizeof(nic->vlan), value); }
-NIC_SETTER(rsc) { return config_parse_bool(value, &nic->rsc); }
-NIC_SETTER(vf) { return config_parse_bool(value, &nic->vf); }
-NIC_SETTER(spoofing) { return config_parse_bool(value, &nic->mac_spoofing); }
-NIC_SETTER(partial_csum) { return config_parse_bool(value, &nic->partial_csum); }
-NIC_SETTER(two_sections) { return config_parse_bool(value, &nic->two_sections); }
+NIC_SETTER(rsc) { return units_parse_bool(value, &nic->rsc); }
+NIC_SETTER(vf) { return units_parse_bool(value, &nic->vf); }
+NIC_SETTER(spoofing) { return units_parse_bool(value, &nic->mac_spoofing); }
+NIC_SETTER(partial_csum) { return units_parse_bool(value, &nic->partial_csum); }
+NIC_SETTER(two_sections) { return units_parse_bool(value, &nic->two_sections); }
 NIC_SETTER(recv_sections) { return config_parse_bounded(value, 18, 65535, &nic->recv_sections); }
 
 NIC_SETTER(frames_per_transfer)
@@ -233,7 +212,7 @@ NIC_SETTER(monitor)
 {
 	bool on;
 
-	if (config_parse_bool(value, &on) < 0)
+	if (units_parse_bool(value, &on) < 0)
 		return -EINVAL;
 	nic->monitor = on;
 	return 0;
@@ -263,7 +242,7 @@ NIC_SETTER(mtu)
 NIC_SETTER(mac_filter)
 {
 	nic->has_mac_filter = true;
-	return config_parse_bool(value, &nic->mac_filter);
+	return units_parse_bool(value, &nic->mac_filter);
 }
 
 NIC_SETTER(port)

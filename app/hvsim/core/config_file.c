@@ -109,7 +109,7 @@ guest_apply(void *target, const char *key, const char *value, const struct confi
 	else if (strcmp(key, "iova") == 0)
 		ret = config_parse_iova(value, &guest->iova);
 	else if (strcmp(key, "isolated") == 0)
-		ret = config_parse_bool(value, &guest->isolated);
+		ret = units_parse_bool(value, &guest->isolated);
 	else
 		return config_unknown(error, "a guest", key, guest_option_name);
 	if (ret < 0)

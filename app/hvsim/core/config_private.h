@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "config.h"
+#include "units.h"
 
 struct config_errbuf {
 	char *text;
@@ -25,7 +26,6 @@ int config_copy_text(char *to, size_t to_bytes, const char *value);
 int config_copy_name(char *to, size_t to_bytes, const char *value);
 int config_parse_bounded(const char *value, uint64_t min, uint64_t max, uint32_t *number);
 #define CONFIG_BOOL_EXPECTED "on or off"
-int config_parse_bool(const char *value, bool *flag);
 int config_parse_iova(const char *value, enum config_iova *iova);
 
 void config_nic_defaults(struct config_nic *nic);

@@ -25,7 +25,7 @@ SETTER(kernel)
 
 SETTER(iova) { return config_parse_iova(value, &config->iova); }
 SETTER(seed) { return units_parse_uint(value, &config->seed); }
-SETTER(strict) { return config_parse_bool(value, &config->strict); }
+SETTER(strict) { return units_parse_bool(value, &config->strict); }
 
 SETTER(check)
 {

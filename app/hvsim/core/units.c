@@ -411,3 +411,24 @@ option_next(struct option_cursor *cursor)
 	}
 	return 1;
 }
+
+int
+units_parse_bool(const char *text, bool *value)
+{
+	static const char *const yes[] = { "", "on", "yes", "true", "1" };
+	static const char *const no[] = { "off", "no", "false", "0" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (strcmp(text, yes[i]) == 0) {
+			*value = true;
+			return 0;
+		}
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(no); i++) {
+		if (strcmp(text, no[i]) == 0) {
+			*value = false;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

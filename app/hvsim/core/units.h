@@ -7,10 +7,12 @@
  * untouched (also for trailing rubbish, signs, and what does not fit).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 
 int units_parse_uint(const char *text, uint64_t *value);        /* "1514", "0x10" */
+int units_parse_bool(const char *text, bool *value);            /* "on", "no", "1"; "" = on */
 int units_parse_bytes(const char *text, uint64_t *bytes);       /* "1514", "9k", "2M", "1G": 1024 */
 int units_parse_time_ns(const char *text, uint64_t *ns);        /* "100us", "2ms", "1s", "5min" */
 int units_parse_pps(const char *text, double *packets_per_s);   /* "1Mpps", "500kpps", "max" = 0 */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../core/units.h"
 #include "switch.h"
 
 /* One port to be made. */
@@ -56,7 +57,6 @@ struct sw_port *port_error(const struct port_request *request, const char *forma
 
 /* Values that several kinds read: "", "yes", "on" / "no", "off"; a number that
  * fits into 32 bits; a MAC address is units_parse_mac()'s. */
-int port_parse_bool(const char *value, bool *result);
 int port_parse_u32(const char *value, uint32_t *result);
 /* Copies a text of 1 ... bytes - 1 characters. */
 int port_parse_text(const char *value, char *result, unsigned int bytes);

@@ -62,7 +62,7 @@ set_interface(void *config, const char *value)
 static int
 set_promiscuous(void *config, const char *value)
 {
-	return port_parse_bool(value, &((struct afpacket *)config)->promiscuous);
+	return units_parse_bool(value, &((struct afpacket *)config)->promiscuous);
 }
 
 static const struct port_option afpacket_options[] = {

@@ -36,27 +36,6 @@ port_error(const struct port_request *request, const char *format, ...)
 /* ---- values ---- */
 
 int
-port_parse_bool(const char *value, bool *result)
-{
-	static const char *const yes[] = { "", "yes", "on", "1", "true" };
-	static const char *const no[] = { "no", "off", "0", "false" };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcmp(value, yes[i]) == 0) {
-			*result = true;
-			return 0;
-		}
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(no); i++) {
-		if (strcmp(value, no[i]) == 0) {
-			*result = false;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-int
 port_parse_u32(const char *value, uint32_t *result)
 {
 	uint64_t number;

@@ -45,7 +45,7 @@ set_swap(void *config, const char *value)
 		echo->swap = true;
 		return 0;
 	}
-	return port_parse_bool(value, &echo->swap);
+	return units_parse_bool(value, &echo->swap);
 }
 
 static int

@@ -198,13 +198,13 @@ set_seed(void *config, const char *value)
 static int
 set_ipv6(void *config, const char *value)
 {
-	return port_parse_bool(value, &((struct gen *)config)->shape.ipv6);
+	return units_parse_bool(value, &((struct gen *)config)->shape.ipv6);
 }
 
 static int
 set_tcp(void *config, const char *value)
 {
-	return port_parse_bool(value, &((struct gen *)config)->shape.tcp);
+	return units_parse_bool(value, &((struct gen *)config)->shape.tcp);
 }
 
 static int

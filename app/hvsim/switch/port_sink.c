@@ -20,7 +20,7 @@ struct sink {
 static int
 set_verify(void *config, const char *value)
 {
-	return port_parse_bool(value, &((struct sink *)config)->verify);
+	return units_parse_bool(value, &((struct sink *)config)->verify);
 }
 
 static const struct port_option sink_options[] = {

@@ -56,7 +56,7 @@ set_mtu(void *config, const char *value)
 static int
 set_up(void *config, const char *value)
 {
-	return port_parse_bool(value, &((struct tap *)config)->up);
+	return units_parse_bool(value, &((struct tap *)config)->up);
 }
 
 static const struct port_option tap_options[] = {
