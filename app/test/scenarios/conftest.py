@@ -30,7 +30,10 @@ NOBODY = 65534
 def pytest_configure(config):
     for marker in ("quick: a few minutes for all of them",
                    "full: the rest",
-                   "sanitized: also run on an ASan build"):
+                   "sanitized: also run on an ASan build",
+                   "conformance(*items): proves these items of doc/design/conformance.md",
+                   "op(*names): proves these members of struct eth_dev_ops",
+                   "defect(name): shows a defect of the built-in driver that ours has not"):
         config.addinivalue_line("markers", marker)
 
 
