@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* netvsc-perf: what a packet costs. This file only finds the command. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "perf.h"
+
+static const struct command {
+	const char *name, *what;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "floor", "cycles a frame of a loop that does only the unavoidable", perf_floor },
+};
+
+static void
+help(FILE *to)
+{
+	fprintf(to, "Usage: netvsc-perf COMMAND [options]\n\nCommands:\n");
+	for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].what);
+	fprintf(to, "\n'netvsc-perf COMMAND --help' tells its options.\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return PERF_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help(stdout);
+		return 0;
+	}
+	for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "netvsc-perf: no command '%s' (see --help)\n", argv[1]);
+	return PERF_USAGE;
+}
