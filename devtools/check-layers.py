@@ -16,11 +16,12 @@ WIRE = re.compile(r"drivers/(bus/vmbus/(vmbus_wire|uio_layout)|net/netvsc/(nvsp|
 # part of hvsim -> what it may include from other parts ("part/" or one header)
 MAY = {
     "core": [],
+    "fault": ["core/"],
     "switch": ["core/"],
-    "vsp": ["core/", "switch/switch.h", "switch/frame.h", "transport.h", "control/trace.h"],
+    "vsp": ["core/", "fault/fault.h", "switch/switch.h", "switch/frame.h", "transport.h", "control/trace.h"],
     "kernel": ["core/", "transport.h", "guest/guest_proto.h", "control/trace.h"],
-    "control": ["core/", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "transport.h"],
-    "cmd": ["core/", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "control/",
+    "control": ["core/", "fault/fault.h", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "transport.h"],
+    "cmd": ["core/", "fault/fault.h", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "control/",
             "transport.h"],
     "guest": [],
 }

@@ -19,6 +19,7 @@ struct command {
 
 extern const struct command command_ctl;
 extern const struct command command_exec;
+extern const struct command command_faults;
 extern const struct command command_ports;
 extern const struct command command_profiles;
 extern const struct command command_run;

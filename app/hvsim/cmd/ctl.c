@@ -42,6 +42,9 @@ static const struct form {
 	{ { "port", "remove", "PORT" }, "port-remove", { "port" } },
 	{ { "capture", "start", "PORT", "FILE" }, "capture-start", { "port", "file" } },
 	{ { "capture", "stop", "PORT" }, "capture-stop", { "port" } },
+	{ { "faults" }, "faults", { NULL } },
+	{ { "fault", "arm", "FAULT" }, "fault-arm", { "fault" } },
+	{ { "fault", "disarm", "NAME" }, "fault-disarm", { "fault" } },
 };
 
 static bool
@@ -267,6 +270,9 @@ const struct command command_ctl = {
 	"  port remove PORT\n"
 	"  capture start PORT FILE   frames of a port or NIC to a pcapng file\n"
 	"  capture stop PORT\n"
+	"  faults                    faults of the host, and which are armed\n"
+	"  fault arm FAULT           the host goes wrong; FAULT as of 'hvsim run --fault'\n"
+	"  fault disarm NAME|all\n"
 	"\n"
 	"  --control PATH   the hvsim's control socket ($HVSIM_CONTROL, or the only one that\n"
 	"                   runs)\n"

@@ -86,6 +86,30 @@ print_profiles(json_t *result)
 	print_profile_list("Kernel profiles (--kernel):", json_object_get(result, "kernel"));
 }
 
+static void
+print_faults(json_t *result)
+{
+	json_t *faults = json_object_get(result, "faults");
+	json_t *messages = json_object_get(result, "messages");
+
+	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count, value):\n");
+	for (size_t i = 0; i < json_array_size(faults); i++) {
+		json_t *fault = json_array_get(faults, i);
+		json_int_t fired = json_integer_value(json_object_get(fault, "fired"));
+
+		printf("  %-17s %s%s", text(fault, "name"), text(fault, "about"),
+			*text(fault, "message") == '\0' ? "; needs message=" : "");
+		if (json_is_true(json_object_get(fault, "armed")) || fired > 0)
+			printf(" [%s, fired %" JSON_INTEGER_FORMAT " times]", json_is_true(
+				json_object_get(fault, "armed")) ? "armed" : "not armed", fired);
+		printf("\n");
+	}
+	printf("Messages (message=):\n");
+	for (size_t i = 0; i < json_array_size(messages); i++)
+		printf("  %-17s %s\n", text(json_array_get(messages, i), "name"),
+			text(json_array_get(messages, i), "about"));
+}
+
 /* Whatever else: what was made, and whether the guest knows of it. */
 static void
 print_done(json_t *result)
@@ -109,6 +133,7 @@ ctl_print(const char *request, json_t *result)
 	} printers[] = {
 		{ "list", print_list }, { "counters", print_counters },
 		{ "profiles", print_profiles },
+		{ "faults", print_faults },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(printers); i++) {

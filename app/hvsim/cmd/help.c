@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* hvsim ports, hvsim profiles: lists that need no running hvsim. */
+/* hvsim ports, hvsim profiles, hvsim faults: lists that need no running hvsim. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +50,20 @@ profiles_run(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static int
+faults_run(int argc, char **argv)
+{
+	json_t *faults;
+	int status = EXIT_SUCCESS;
+
+	if (!no_operands(&command_faults, argc, argv, &status))
+		return status;
+	faults = report_faults();
+	ctl_print("faults", faults);
+	json_decref(faults);
+	return EXIT_SUCCESS;
+}
+
 const struct command command_ports = {
 	.name = "ports",
 	.summary = "list the kinds of ports and their options",
@@ -69,4 +83,18 @@ const struct command command_profiles = {
 	"\n"
 	"Lists the Windows versions that hvsim can be (--host, --nic host=) and the guest\n"
 	"kernels that it can play (--kernel).\n",
+};
+
+const struct command command_faults = {
+	.name = "faults",
+	.summary = "list what can be wrong with the host",
+	.run = faults_run,
+	.help =
+	"Usage: hvsim faults\n"
+	"\n"
+	"Lists what can stand after --fault: hvsim then is a host that lies or falls silent,\n"
+	"at the same message in every run. Nothing of it happens unless asked for.\n"
+	"\n"
+	"  hvsim run --fault silent:message=rndis-init -- ./my-test\n"
+	"  hvsim ctl fault arm transfer-id:value=5000,nth=3\n",
 };

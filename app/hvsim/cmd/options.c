@@ -16,6 +16,7 @@
 #include "../control/machine.h"
 #include "../core/log.h"
 #include "../core/util.h"
+#include "../fault/fault.h"
 
 #define ROWS_MAX 32u
 
@@ -79,7 +80,7 @@ static const struct option_row machine_rows[] = {
 	{ "kernel", true }, { "iova", true }, { "seed", true }, { "check", true },
 	{ "strict", false }, { "poll", true }, { "cpus", true }, { "numa", true },
 	{ "control", true }, { "trace", true }, { "capture", true }, { "stats", false },
-	{ "stats-json", true }, { "log-level", true }, { "log-file", true },
+	{ "stats-json", true }, { "fault", true }, { "log-level", true }, { "log-file", true },
 };
 
 static int
@@ -166,6 +167,8 @@ machine_apply(void *context, const char *name, const char *value, char *error,
 		return keep_text(&options->log_file, value);
 	if (strcmp(name, "stats-json") == 0)
 		return keep_text(&options->stats_json, value);
+	if (strcmp(name, "fault") == 0)
+		return fault_arm(value, error, bytes);
 	if (strcmp(name, "control") == 0)
 		return control_set(&options->config, value, error, bytes);
 	if (strcmp(name, "stats") == 0) {

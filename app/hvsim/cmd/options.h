@@ -89,6 +89,8 @@ void machine_options_free(struct machine_options *options);
 	"  --cpus LIST        where hvsim itself runs, such as 3 or 0-1 (anywhere)\n" \
 	"  --numa NODE        where its memory is (any)\n" \
 	"  --control PATH     the control socket (in the private folder)\n" \
+	"  --fault FAULT      the host goes wrong, such as silent:message=rndis-init; may be\n" \
+	"                     repeated (see 'hvsim faults')\n" \
 	"\n" \
 	"What it tells:\n" \
 	"  --trace FILE       the NVSP and RNDIS conversation, JSON lines (see 'hvsim trace')\n" \

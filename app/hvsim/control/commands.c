@@ -14,6 +14,7 @@
 
 #include "../core/units.h"
 #include "../core/util.h"
+#include "../fault/fault.h"
 #include "../kernel/kernel.h"
 #include "../switch/switch.h"
 #include "../vsp/vsp.h"
@@ -300,6 +301,33 @@ cmd_capture_stop(struct control_call *call)
 }
 
 static int
+cmd_faults(struct control_call *call)
+{
+	call->result = report_faults();
+	return 0;
+}
+
+static int
+cmd_fault_arm(struct control_call *call)
+{
+	const char *fault = need_string(call, "fault");
+
+	return fault != NULL ? fault_arm(fault, call->error, sizeof(call->error)) : -EINVAL;
+}
+
+static int
+cmd_fault_disarm(struct control_call *call)
+{
+	const char *fault = need_string(call, "fault");
+
+	if (fault == NULL)
+		return -EINVAL;
+	if (fault_disarm(fault) < 0)
+		return refuse(call, -ENOENT, "no fault \"%s\" is armed", fault);
+	return 0;
+}
+
+static int
 cmd_trace(struct control_call *call)
 {
 	control_subscribe_trace(call->client);
@@ -328,6 +356,9 @@ static const struct command {
 	{ "port-remove", " port ", cmd_port_remove },
 	{ "capture-start", " port file ", cmd_capture_start },
 	{ "capture-stop", " port ", cmd_capture_stop },
+	{ "faults", " ", cmd_faults },
+	{ "fault-arm", " fault ", cmd_fault_arm },
+	{ "fault-disarm", " fault ", cmd_fault_disarm },
 	{ "trace", " ", cmd_trace },
 };
 

@@ -10,6 +10,7 @@
 #include "../core/engine.h"
 #include "../core/units.h"
 #include "../core/util.h"
+#include "../fault/fault.h"
 #include "../kernel/kernel.h"
 #include "../switch/switch.h"
 #include "../vsp/vsp.h"
@@ -176,4 +177,20 @@ report_profiles(void)
 		json_array_append_new(kernels, json_pack("{s:s, s:s}", "name", p->name,
 			"about", p->about));
 	return json_pack("{s:o, s:o}", "host", hosts, "kernel", kernels);
+}
+
+json_t *
+report_faults(void)
+{
+	json_t *faults = json_array(), *messages = json_array();
+	const char *name, *about = NULL;
+	struct fault_info info;
+
+	for (unsigned int i = 0; fault_info(i, &info); i++)
+		json_array_append_new(faults, json_pack("{s:s, s:s, s:s*, s:b, s:I}", "name",
+			info.name, "about", info.about, "message", info.message, "armed",
+			info.armed, "fired", (json_int_t)info.fired));
+	for (unsigned int i = 0; (name = fault_message_name(i, &about)) != NULL; i++)
+		json_array_append_new(messages, json_pack("{s:s, s:s}", "name", name, "about", about));
+	return json_pack("{s:o, s:o}", "faults", faults, "messages", messages);
 }

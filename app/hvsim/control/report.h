@@ -10,5 +10,7 @@
 json_t *report_list(void);
 json_t *report_counters(void);
 json_t *report_profiles(void);
+/* The faults there are, which of them are armed, and what they can be about. */
+json_t *report_faults(void);
 
 #endif /* HVSIM_REPORT_H */

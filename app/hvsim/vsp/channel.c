@@ -161,8 +161,10 @@ channel_complete_later(struct vsp_channel *channel, uint64_t transaction_id,
 		.payload = payload,
 		.bytes = bytes,
 	};
+	uint64_t *id = &out.header.transaction_id;
 
-	channel_put(channel, &out);
+	if (fault_at(FAULT_COMPLETION, id, sizeof(*id)) == FAULT_PASS)
+		channel_put(channel, &out);
 }
 
 void
@@ -352,7 +354,7 @@ channel_slice(struct vsp_channel *channel)
 	}
 	if (channel->pending_head != NULL)
 		pending_flush(channel);
-	work = read_packets(channel);
+	work = fault_at(FAULT_RING, NULL, 0) == FAULT_PASS ? read_packets(channel) : 0;
 	if (work != 0)
 		check_words(channel);   /* before we write ours over them */
 	channel_commit(channel);

@@ -19,6 +19,7 @@
 #include "../../../drivers/net/netvsc/rndis_wire.h"
 #include "../core/engine.h"
 #include "../core/util.h"
+#include "../fault/fault.h"
 #include "../switch/switch.h"
 #include "../transport.h"
 #include "profile.h"

@@ -81,7 +81,8 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 		trace_message(channel->nic->config.name, channel_relid(channel), TRACE_TO_GUEST,
 			TRACE_NVSP, message, bytes);
 	}
-	channel_complete(channel, request->transaction_id, padded, padded_bytes);
+	if (fault_at_nvsp(padded, padded_bytes) == FAULT_PASS)
+		channel_complete(channel, request->transaction_id, padded, padded_bytes);
 }
 
 void

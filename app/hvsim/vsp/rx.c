@@ -374,6 +374,21 @@ rx_room(struct sw_port *port)
 
 /* ---- transfers ---- */
 
+/* What a host that lies would have written instead. */
+static void
+transfer_faults(struct vsp_channel *channel, struct vmbus_packet_header *header,
+	struct vmbus_transfer_pages *pages)
+{
+	struct vsp_nic *nic = channel->nic;
+	unsigned int n = channel->range_count;
+
+	for (unsigned int i = 0; i < n; i++)
+		fault_at(FAULT_FRAME, nic->recv_base + channel->ranges[i].byte_offset,
+			channel->ranges[i].byte_count);
+	fault_at(FAULT_RANGES, pages, (uint32_t)(sizeof(*pages) + n * sizeof(channel->ranges[0])));
+	fault_at(FAULT_TRANSFER, header, sizeof(*header));
+}
+
 void
 rx_flush(struct vsp_channel *channel)
 {
@@ -396,6 +411,8 @@ rx_flush(struct vsp_channel *channel)
 	pages = (void *)((uint8_t *)channel->ranges - sizeof(*pages));
 	pages->set_id = nic->recv_id;
 	pages->range_count = n;
+	if (unlikely(fault_armed != 0))
+		transfer_faults(channel, &header, pages);
 	if (channel_is_open(channel) && channel->pending_head == NULL)
 		ret = host_tx_ring_put(&channel->to_guest, &header, pages,
 			(uint32_t)(sizeof(*pages) + n * sizeof(channel->ranges[0])), &message,

@@ -249,6 +249,7 @@ rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 	struct nvsp_rndis_complete complete;
 	uint64_t id = packet->transaction_id;
 
+	fault_at(FAULT_RETURN, &id, sizeof(id));
 	if (nic->sections == NULL || id >= nic->section_count ||
 	    nic->sections[id].owner != RECV_GUEST || nic->sections[id].queue != channel->index ||
 	    (id >= VSP_CONTROL_SECTIONS && !nic->sections[id].first)) {

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* See fault.h. A fault is a row of a table; the table of lies is offsets and
+ * widths in messages, so that a lie about another field is another row. */
+
+#include "fault.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../../drivers/bus/vmbus/vmbus_wire.h"
+#include "../../../drivers/net/netvsc/nvsp_wire.h"
+#include "../../../drivers/net/netvsc/rndis_wire.h"
+#include "../core/units.h"
+#include "../core/util.h"
+
+#define ARMED_MAX 16u
+#define RNDIS_STATUS_OFFSET 12u         /* of every RNDIS completion */
+#define RNDIS_STATUS_FAILURE 0xC0000001u
+#define RANGE_OFFSET sizeof(struct vmbus_transfer_pages)
+#define PPI_OFFSET sizeof(struct rndis_packet)
+
+enum fault_action {
+	ACTION_DROP,
+	ACTION_WRITE,           /* a field is another one */
+	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
+};
+
+static const struct fault {
+	const char *name;
+	const char *about;
+	enum fault_message message;     /* FAULT_MESSAGE_COUNT: message= says which */
+	enum fault_action action;
+	uint16_t offset, bytes;         /* ACTION_WRITE */
+	uint64_t value;                 /* what is written without value= */
+	uint64_t count;                 /* how often without count= */
+} faults[] = {
+	{ "unread", "the host does not look at what the guest sends", FAULT_RING, ACTION_DROP,
+		0, 0, 0, 0 },
+	{ "silent", "the host does not answer", FAULT_MESSAGE_COUNT, ACTION_DROP, 0, 0, 0, 0 },
+	{ "status", "the answer to an RNDIS request has this status (failure)",
+		FAULT_MESSAGE_COUNT, ACTION_WRITE, RNDIS_STATUS_OFFSET, 4, RNDIS_STATUS_FAILURE, 1 },
+	{ "frame-ppi-offset", "a frame's information is elsewhere", FAULT_FRAME, ACTION_WRITE,
+		offsetof(struct rndis_packet, ppi_offset), 4, 0, 1 },
+	{ "ppi-bytes", "size of a frame's first piece of information", FAULT_FRAME, ACTION_WRITE,
+		PPI_OFFSET + offsetof(struct rndis_ppi, bytes), 4, 0, 1 },
+	{ "ppi-type", "... its type", FAULT_FRAME, ACTION_WRITE,
+		PPI_OFFSET + offsetof(struct rndis_ppi, type), 4, 0, 1 },
+	{ "ppi-data-offset", "... where its data starts", FAULT_FRAME, ACTION_WRITE,
+		PPI_OFFSET + offsetof(struct rndis_ppi, data_offset), 4, 0, 1 },
+	{ "range-bytes", "length of a transfer's first range", FAULT_RANGES, ACTION_WRITE,
+		RANGE_OFFSET + offsetof(struct vmbus_transfer_range, byte_count), 4, 0, 1 },
+	{ "range-offset", "... where it starts", FAULT_RANGES, ACTION_WRITE,
+		RANGE_OFFSET + offsetof(struct vmbus_transfer_range, byte_offset), 4, 0, 1 },
+	{ "transfer-id", "a transfer has this transaction id", FAULT_TRANSFER, ACTION_RENAME,
+		offsetof(struct vmbus_packet_header, transaction_id), 8, 0, 1 },
+	{ "completion-id", "a completion has this transaction id", FAULT_COMPLETION, ACTION_WRITE,
+		0, 8, 0, 1 },
+};
+
+#define M(id, name, about) { name, about },
+static const struct {
+	const char *name, *about;
+} messages[] = { FAULT_MESSAGES(M) };
+#undef M
+
+struct armed {
+	const struct fault *fault;      /* NULL: free */
+	enum fault_message message;
+	uint64_t nth, count;            /* 0 counts for ever */
+	uint64_t value;
+	uint64_t seen;
+};
+
+unsigned int fault_armed;
+static struct armed armed[ARMED_MAX];
+static uint64_t fired[ARRAY_SIZE(faults)];
+/* The last transfer that was renamed: the guest completes it by the name it
+ * was told. */
+static struct {
+	bool waits;
+	uint64_t told, real;
+} renamed;
+
+/* ---- deciding ---- */
+
+static enum fault_verdict
+act(const struct armed *a, void *bytes, uint32_t n)
+{
+	const struct fault *fault = a->fault;
+	uint8_t *at = (uint8_t *)bytes + fault->offset;
+
+	if (fault->action == ACTION_DROP)
+		return FAULT_DROP;
+	if (!range_ok(fault->offset, fault->bytes, n))
+		return FAULT_PASS;
+	if (fault->action == ACTION_RENAME) {
+		memcpy(&renamed.real, at, sizeof(renamed.real));
+		renamed.told = a->value;
+		renamed.waits = true;
+	}
+	memcpy(at, &a->value, fault->bytes);    /* both ends are little-endian */
+	return FAULT_PASS;
+}
+
+/* Whether it is this one's turn. */
+static bool
+due(struct armed *a, enum fault_message message)
+{
+	if (a->fault == NULL || a->message != message)
+		return false;
+	a->seen++;
+	return a->seen >= a->nth && (a->count == 0 || a->seen - a->nth < a->count);
+}
+
+static void
+real_name(void *bytes, uint32_t n)
+{
+	if (n < sizeof(renamed.told) || !renamed.waits ||
+	    memcmp(bytes, &renamed.told, sizeof(renamed.told)) != 0)
+		return;
+	memcpy(bytes, &renamed.real, sizeof(renamed.real));
+	renamed.waits = false;
+}
+
+enum fault_verdict
+fault_decide(enum fault_message message, void *bytes, uint32_t n)
+{
+	enum fault_verdict verdict = FAULT_PASS;
+
+	if (message == FAULT_RETURN)
+		real_name(bytes, n);
+	for (unsigned int i = 0; i < ARMED_MAX; i++) {
+		if (!due(&armed[i], message))
+			continue;
+		fired[armed[i].fault - faults]++;
+		if (act(&armed[i], bytes, n) == FAULT_DROP)
+			verdict = FAULT_DROP;
+	}
+	return verdict;
+}
+
+enum fault_verdict
+fault_at_nvsp(void *bytes, uint32_t n)
+{
+	uint32_t type;
+
+	if (__builtin_expect(fault_armed == 0, 1) || n < sizeof(type))
+		return FAULT_PASS;
+	memcpy(&type, bytes, sizeof(type));
+	switch (type) {
+	case NVSP_INIT_COMPLETE: return fault_decide(FAULT_INIT, bytes, n);
+	case NVSP_RECV_BUFFER_COMPLETE: return fault_decide(FAULT_RECV_BUFFER, bytes, n);
+	case NVSP_SEND_BUFFER_COMPLETE: return fault_decide(FAULT_SEND_BUFFER, bytes, n);
+	case NVSP_SUBCHANNEL: return fault_decide(FAULT_SUBCHANNEL, bytes, n);
+	default: return FAULT_PASS;
+	}
+}
+
+enum fault_verdict
+fault_at_rndis(void *bytes, uint32_t n)
+{
+	uint32_t type;
+
+	if (__builtin_expect(fault_armed == 0, 1) || n < sizeof(type))
+		return FAULT_PASS;
+	memcpy(&type, bytes, sizeof(type));
+	switch (type) {
+	case RNDIS_INIT | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_INIT, bytes, n);
+	case RNDIS_QUERY | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_QUERY, bytes, n);
+	case RNDIS_SET | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_SET, bytes, n);
+	default: return FAULT_PASS;
+	}
+}
+
+/* ---- arming ---- */
+
+static const struct fault *
+fault_find(const char *name, size_t length)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(faults); i++)
+		if (strlen(faults[i].name) == length && memcmp(faults[i].name, name, length) == 0)
+			return &faults[i];
+	return NULL;
+}
+
+static int
+message_find(const char *name, enum fault_message *message)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(messages); i++)
+		if (strcmp(messages[i].name, name) == 0) {
+			*message = (enum fault_message)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int
+option_take(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
+{
+	static const char *const names[] = { "nth", "count", "value" };
+	uint64_t *const to[] = { &a->nth, &a->count, &a->value };
+
+	if (strcmp(cursor->key, "message") == 0 && a->fault->message == FAULT_MESSAGE_COUNT) {
+		if (message_find(cursor->value, &a->message) == 0)
+			return 0;
+		snprintf(error, bytes, "there is no message \"%s\"; see 'hvsim faults'",
+			cursor->value);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(cursor->key, names[i]) == 0) {
+			if (units_parse_uint(cursor->value, to[i]) == 0)
+				return 0;
+			snprintf(error, bytes, "%s: %s=%s is no number", a->fault->name,
+				cursor->key, cursor->value);
+			return -EINVAL;
+		}
+	snprintf(error, bytes, "%s does not know \"%s\"; see 'hvsim faults'", a->fault->name,
+		cursor->key);
+	return -EINVAL;
+}
+
+static int
+options_take(struct armed *a, const char *options, char *error, unsigned int bytes)
+{
+	struct option_cursor cursor;
+
+	option_start(&cursor, options);
+	while (option_next(&cursor) == 1) {
+		int ret = option_take(a, &cursor, error, bytes);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (cursor.error < 0) {
+		snprintf(error, bytes, "\"%s\" is no list of KEY=VALUE", options);
+		return cursor.error;
+	}
+	if (a->message == FAULT_MESSAGE_COUNT) {
+		snprintf(error, bytes, "%s: say which message, as in %s:message=rndis-set",
+			a->fault->name, a->fault->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+fault_arm(const char *text, char *error, unsigned int bytes)
+{
+	size_t length = strcspn(text, ":");
+	struct armed a = { .fault = fault_find(text, length), .nth = 1 };
+	unsigned int i = 0;
+
+	if (a.fault == NULL) {
+		snprintf(error, bytes, "there is no fault \"%.*s\"; see 'hvsim faults'",
+			(int)length, text);
+		return -EINVAL;
+	}
+	a.message = a.fault->message;
+	a.count = a.fault->count;
+	a.value = a.fault->value;
+	if (options_take(&a, text[length] == ':' ? text + length + 1 : "", error, bytes) < 0)
+		return -EINVAL;
+	while (i < ARMED_MAX && armed[i].fault != NULL)
+		i++;
+	if (i == ARMED_MAX) {
+		snprintf(error, bytes, "at most %u faults can be armed", ARMED_MAX);
+		return -ENOSPC;
+	}
+	armed[i] = a;
+	fault_armed++;
+	return 0;
+}
+
+int
+fault_disarm(const char *name)
+{
+	bool all = strcmp(name, "all") == 0;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ARMED_MAX; i++) {
+		if (armed[i].fault == NULL || (!all && strcmp(armed[i].fault->name, name) != 0))
+			continue;
+		armed[i].fault = NULL;
+		n++;
+	}
+	fault_armed -= n;
+	return n != 0 || all ? 0 : -ENOENT;
+}
+
+/* ---- telling ---- */
+
+bool
+fault_info(unsigned int i, struct fault_info *info)
+{
+	if (i >= ARRAY_SIZE(faults))
+		return false;
+	*info = (struct fault_info){ .name = faults[i].name, .about = faults[i].about,
+		.fired = fired[i] };
+	if (faults[i].message != FAULT_MESSAGE_COUNT)
+		info->message = messages[faults[i].message].name;
+	for (unsigned int a = 0; a < ARMED_MAX; a++)
+		info->armed |= armed[a].fault == &faults[i];
+	return true;
+}
+
+const char *
+fault_message_name(unsigned int i, const char **about)
+{
+	if (i >= ARRAY_SIZE(messages))
+		return NULL;
+	*about = messages[i].about;
+	return messages[i].name;
+}

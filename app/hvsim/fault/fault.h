@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef HVSIM_FAULT_H
+#define HVSIM_FAULT_H
+
+/*
+ * Faults of the host: named, deterministic, armed by the command line or over
+ * the control socket. The VSP asks fault_at() wherever a message leaves it or
+ * is about to be read, and does what the verdict says; it knows no fault.
+ * Nothing is armed in an honest host, and then asking is one branch.
+ *
+ * A fault is armed by "NAME" or "NAME:KEY=VALUE,...": message=KIND says which
+ * messages it means where that is open, nth=N which of those is the first
+ * (1), count=N how many (0: all that follow), value=N what is written.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What may be sent or read when the VSP asks. */
+#define FAULT_MESSAGES(M) \
+	M(RING, "ring", "the host looks at what the guest sent") \
+	M(INIT, "init", "answer to NVSP INIT") \
+	M(RECV_BUFFER, "recv-buffer", "answer to NVSP RECV_BUFFER") \
+	M(SEND_BUFFER, "send-buffer", "answer to NVSP SEND_BUFFER") \
+	M(SUBCHANNEL, "subchannel", "answer to NVSP SUBCHANNEL") \
+	M(RNDIS_INIT, "rndis-init", "answer to RNDIS INIT") \
+	M(RNDIS_QUERY, "rndis-query", "answer to RNDIS QUERY") \
+	M(RNDIS_SET, "rndis-set", "answer to RNDIS SET") \
+	M(FRAME, "frame", "RNDIS packet in the receive buffer") \
+	M(RANGES, "ranges", "ranges of a transfer of frames") \
+	M(TRANSFER, "transfer", "descriptor of a transfer of frames") \
+	M(COMPLETION, "completion", "transaction id of a completion") \
+	M(RETURN, "return", "transaction id by which the guest completes a transfer")
+
+enum fault_message {
+#define M(id, name, about) FAULT_##id,
+	FAULT_MESSAGES(M)
+#undef M
+	FAULT_MESSAGE_COUNT,
+};
+
+enum fault_verdict {
+	FAULT_PASS,
+	FAULT_DROP,     /* do not send it; do not look */
+};
+
+/* The number of faults that are armed; read by fault_at() only. */
+extern unsigned int fault_armed;
+
+enum fault_verdict fault_decide(enum fault_message message, void *bytes, uint32_t n);
+
+/* The one question. `bytes` is the message as it will be seen by the guest,
+ * n its length; it may be changed in place. NULL and 0 where there is none. */
+static inline enum fault_verdict
+fault_at(enum fault_message message, void *bytes, uint32_t n)
+{
+	if (__builtin_expect(fault_armed == 0, 1))
+		return FAULT_PASS;
+	return fault_decide(message, bytes, n);
+}
+
+/* fault_at() for an NVSP or an RNDIS control message, which say themselves
+ * what they are. */
+enum fault_verdict fault_at_nvsp(void *bytes, uint32_t n);
+enum fault_verdict fault_at_rndis(void *bytes, uint32_t n);
+
+/* Arms a fault; 0, or -EINVAL or -ENOSPC with one sentence in error. */
+int fault_arm(const char *text, char *error, unsigned int bytes);
+/* Disarms all faults of that name, or all there are; -ENOENT if none was armed. */
+int fault_disarm(const char *name);
+
+struct fault_info {
+	const char *name;
+	const char *about;
+	const char *message;            /* what it is about; NULL: has to be said */
+	bool armed;
+	uint64_t fired;                 /* since hvsim was started */
+};
+/* The i-th fault there is; false after the last. */
+bool fault_info(unsigned int i, struct fault_info *info);
+/* The i-th message kind that message= can name; NULL after the last. */
+const char *fault_message_name(unsigned int i, const char **about);
+
+#endif /* HVSIM_FAULT_H */
