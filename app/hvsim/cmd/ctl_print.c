@@ -92,7 +92,7 @@ print_faults(json_t *result)
 	json_t *faults = json_object_get(result, "faults");
 	json_t *messages = json_object_get(result, "messages");
 
-	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count, value):\n");
+	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count, value, queue):\n");
 	for (size_t i = 0; i < json_array_size(faults); i++) {
 		json_t *fault = json_array_get(faults, i);
 		json_int_t fired = json_integer_value(json_object_get(fault, "fired"));

@@ -71,6 +71,7 @@ struct armed {
 	enum fault_message message;
 	uint64_t nth, count;            /* 0 counts for ever */
 	uint64_t value;
+	uint64_t queue;                 /* FAULT_RING: UINT64_MAX is all of them */
 	uint64_t seen;
 };
 
@@ -97,6 +98,8 @@ act(const struct armed *a, void *bytes, uint32_t n)
 	if (!range_ok(fault->offset, fault->bytes, n))
 		return FAULT_PASS;
 	if (fault->action == ACTION_RENAME) {
+		/* Counts as armed until it came back. */
+		fault_armed += !renamed.waits;
 		memcpy(&renamed.real, at, sizeof(renamed.real));
 		renamed.told = a->value;
 		renamed.waits = true;
@@ -105,11 +108,22 @@ act(const struct armed *a, void *bytes, uint32_t n)
 	return FAULT_PASS;
 }
 
+static bool
+other_queue(const struct armed *a, const void *bytes, uint32_t n)
+{
+	uint16_t index;
+
+	if (a->message != FAULT_RING || a->queue == UINT64_MAX || n != sizeof(index))
+		return false;
+	memcpy(&index, bytes, sizeof(index));
+	return index != a->queue;
+}
+
 /* Whether it is this one's turn. */
 static bool
-due(struct armed *a, enum fault_message message)
+due(struct armed *a, enum fault_message message, const void *bytes, uint32_t n)
 {
-	if (a->fault == NULL || a->message != message)
+	if (a->fault == NULL || a->message != message || other_queue(a, bytes, n))
 		return false;
 	a->seen++;
 	return a->seen >= a->nth && (a->count == 0 || a->seen - a->nth < a->count);
@@ -123,6 +137,7 @@ real_name(void *bytes, uint32_t n)
 		return;
 	memcpy(bytes, &renamed.real, sizeof(renamed.real));
 	renamed.waits = false;
+	fault_armed--;
 }
 
 enum fault_verdict
@@ -133,7 +148,7 @@ fault_decide(enum fault_message message, void *bytes, uint32_t n)
 	if (message == FAULT_RETURN)
 		real_name(bytes, n);
 	for (unsigned int i = 0; i < ARMED_MAX; i++) {
-		if (!due(&armed[i], message))
+		if (!due(&armed[i], message, bytes, n))
 			continue;
 		fired[armed[i].fault - faults]++;
 		if (act(&armed[i], bytes, n) == FAULT_DROP)
@@ -200,8 +215,9 @@ message_find(const char *name, enum fault_message *message)
 static int
 option_take(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
 {
-	static const char *const names[] = { "nth", "count", "value" };
-	uint64_t *const to[] = { &a->nth, &a->count, &a->value };
+	static const char *const names[] = { "nth", "count", "value", "queue" };
+	uint64_t *const to[] = { &a->nth, &a->count, &a->value, &a->queue };
+	unsigned int known = a->fault->message == FAULT_RING ? 4 : 3;
 
 	if (strcmp(cursor->key, "message") == 0 && a->fault->message == FAULT_MESSAGE_COUNT) {
 		if (message_find(cursor->value, &a->message) == 0)
@@ -210,7 +226,7 @@ option_take(struct armed *a, const struct option_cursor *cursor, char *error, un
 			cursor->value);
 		return -EINVAL;
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+	for (unsigned int i = 0; i < known; i++)
 		if (strcmp(cursor->key, names[i]) == 0) {
 			if (units_parse_uint(cursor->value, to[i]) == 0)
 				return 0;
@@ -251,7 +267,8 @@ int
 fault_arm(const char *text, char *error, unsigned int bytes)
 {
 	size_t length = strcspn(text, ":");
-	struct armed a = { .fault = fault_find(text, length), .nth = 1 };
+	struct armed a = { .fault = fault_find(text, length), .nth = 1,
+		.queue = UINT64_MAX };
 	unsigned int i = 0;
 
 	if (a.fault == NULL) {

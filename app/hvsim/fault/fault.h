@@ -10,7 +10,8 @@
  *
  * A fault is armed by "NAME" or "NAME:KEY=VALUE,...": message=KIND says which
  * messages it means where that is open, nth=N which of those is the first
- * (1), count=N how many (0: all that follow), value=N what is written.
+ * (1), count=N how many (0: all that follow), value=N what is written, and
+ * queue=N which queue's ring (all).
  */
 
 #include <stdbool.h>
@@ -44,13 +45,14 @@ enum fault_verdict {
 	FAULT_DROP,     /* do not send it; do not look */
 };
 
-/* The number of faults that are armed; read by fault_at() only. */
+/* How many faults are armed or not over yet. */
 extern unsigned int fault_armed;
 
 enum fault_verdict fault_decide(enum fault_message message, void *bytes, uint32_t n);
 
 /* The one question. `bytes` is the message as it will be seen by the guest,
- * n its length; it may be changed in place. NULL and 0 where there is none. */
+ * n its length; it may be changed in place. Of FAULT_RING it is the queue's
+ * index, 16 bits. */
 static inline enum fault_verdict
 fault_at(enum fault_message message, void *bytes, uint32_t n)
 {

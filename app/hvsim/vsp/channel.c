@@ -354,7 +354,8 @@ channel_slice(struct vsp_channel *channel)
 	}
 	if (channel->pending_head != NULL)
 		pending_flush(channel);
-	work = fault_at(FAULT_RING, NULL, 0) == FAULT_PASS ? read_packets(channel) : 0;
+	work = fault_at(FAULT_RING, &channel->index, sizeof(channel->index)) == FAULT_PASS ?
+		read_packets(channel) : 0;
 	if (work != 0)
 		check_words(channel);   /* before we write ours over them */
 	channel_commit(channel);

@@ -20,7 +20,8 @@
 
 struct ops {
 	uint16_t port;
-	struct rte_mempool *pool;
+	struct rte_mempool *pool;               /* of what is received */
+	struct rte_mempool *tx_pool;            /* of what is sent */
 	struct rte_mbuf *held[OPS_HELD_MAX];    /* received and kept */
 	unsigned int held_count;
 	volatile unsigned int link_events;

@@ -83,7 +83,7 @@ frame_make(const struct ops *ops, const struct shape *shape)
 	for (unsigned int i = 0; i < shape->segments; i++) {
 		uint32_t part = i + 1 == shape->segments ? shape->bytes - at :
 			i == 0 ? (uint32_t)HEADERS : (shape->bytes - at) / (shape->segments - i);
-		struct rte_mbuf *m = piece(ops->pool, frame + at, part);
+		struct rte_mbuf *m = piece(ops->tx_pool, frame + at, part);
 
 		if (m == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0)) {
 			rte_pktmbuf_free(m);
@@ -244,7 +244,8 @@ static void
 op_missing(struct ops *ops, const struct words *words)
 {
 	(void)words;
-	answer("\"mbufs\": %u", rte_mempool_in_use_count(ops->pool) - ops->held_count);
+	answer("\"mbufs\": %u, \"tx_mbufs\": %u", rte_mempool_in_use_count(ops->pool) -
+		ops->held_count, rte_mempool_in_use_count(ops->tx_pool));
 }
 
 const struct op frame_ops[] = {

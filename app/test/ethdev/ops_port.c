@@ -3,10 +3,12 @@
 
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_bus.h>
 #include <rte_dev.h>
+#include <rte_malloc.h>
 
 #include "ops.h"
 
@@ -16,18 +18,25 @@ returned(int ret)
 	answer("\"ret\": %d", ret);
 }
 
-/* Without a cache, so that what is missing is what somebody has. */
+/* Without a cache, so that what is missing is what somebody has. The first is
+ * for both directions. */
 static void
 op_pool(struct ops *ops, const struct words *words)
 {
 	char name[32];
+	bool tx = word_number(words, "tx", 0) != 0;
+	struct rte_mempool *pool;
 	static unsigned int made;
 
 	snprintf(name, sizeof(name), "pool%u", made++);
-	ops->pool = rte_pktmbuf_pool_create(name, (unsigned int)word_number(words, "count", 8191),
+	pool = rte_pktmbuf_pool_create(name, (unsigned int)word_number(words, "count", 8191),
 		0, 0, (uint16_t)word_number(words, "room", RTE_MBUF_DEFAULT_BUF_SIZE),
 		(int)rte_socket_id());
-	returned(ops->pool != NULL ? 0 : -rte_errno);
+	if (!tx)
+		ops->pool = pool;
+	if (tx || ops->tx_pool == NULL)
+		ops->tx_pool = pool;
+	returned(pool != NULL ? 0 : -rte_errno);
 }
 
 static int
@@ -207,10 +216,26 @@ op_rescan(struct ops *ops, const struct words *words)
 	answer("\"ret\": %d, \"grown\": %zd", ret, (ssize_t)(mallinfo2().uordblks - before));
 }
 
+/* Walks EAL's heap and takes and gives back memory of many sizes. */
+static void
+op_heap(struct ops *ops, const struct words *words)
+{
+	void *some[64];
+
+	(void)ops;
+	(void)words;
+	rte_malloc_dump_heaps(stderr);
+	for (unsigned int i = 0; i < RTE_DIM(some); i++)
+		some[i] = rte_malloc(NULL, 64u << i % 12, 0);
+	for (unsigned int i = 0; i < RTE_DIM(some); i++)
+		rte_free(some[i]);
+	returned(0);
+}
+
 const struct op port_ops[] = {
 	{ "pool", op_pool }, { "configure", op_configure }, { "rxq", op_rxq }, { "txq", op_txq },
 	{ "start", op_start }, { "stop", op_stop }, { "close", op_close }, { "remove", op_remove },
 	{ "end", op_end }, { "promisc", op_promisc }, { "allmulti", op_allmulti },
 	{ "groups", op_groups }, { "mtu", op_mtu }, { "rss_set", op_rss_set },
-	{ "reta_set", op_reta_set }, { "rescan", op_rescan }, { NULL, NULL },
+	{ "reta_set", op_reta_set }, { "rescan", op_rescan }, { "heap", op_heap }, { NULL, NULL },
 };

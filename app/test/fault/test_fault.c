@@ -89,6 +89,17 @@ silence_lasts_until_it_is_disarmed(void **state)
 	assert_int_equal(fault_armed, 0);
 }
 
+static void
+one_queue_can_be_unread_alone(void **state)
+{
+	uint16_t one = 1, two = 2;
+
+	(void)state;
+	arm("unread:queue=2");
+	assert_int_equal(fault_at(FAULT_RING, &one, sizeof(one)), FAULT_PASS);
+	assert_int_equal(fault_at(FAULT_RING, &two, sizeof(two)), FAULT_DROP);
+}
+
 /* One row per lie: where in the message the value lands. */
 static void
 each_lie_writes_its_field_and_nothing_else(void **state)
@@ -137,11 +148,13 @@ a_transfer_that_was_renamed_comes_back_by_its_real_name_once(void **state)
 	arm("transfer-id:value=5000");
 	fault_at(FAULT_TRANSFER, header, sizeof(header));
 	assert_int_equal(header[1], 5000);
+	fault_disarm("all");            /* what was told stays told */
 	fault_at(FAULT_RETURN, &id, sizeof(id));
 	assert_int_equal(id, 77);
 	id = 5000;
 	fault_at(FAULT_RETURN, &id, sizeof(id));
 	assert_int_equal(id, 5000);
+	assert_int_equal(fault_armed, 0);
 }
 
 static void
@@ -170,6 +183,7 @@ a_wrong_request_is_refused_with_a_sentence(void **state)
 		{ "silent", "silent: say which message, as in silent:message=rndis-set" },
 		{ "silent:message=tea", "there is no message \"tea\"; see 'hvsim faults'" },
 		{ "unread:message=init", "unread does not know \"message\"; see 'hvsim faults'" },
+		{ "ppi-bytes:queue=1", "ppi-bytes does not know \"queue\"; see 'hvsim faults'" },
 		{ "unread:nth=x", "unread: nth=x is no number" },
 		{ "ppi-bytes:value=1,,", "\"value=1,,\" is no list of KEY=VALUE" },
 	};
@@ -199,6 +213,7 @@ main(void)
 		cmocka_unit_test(an_honest_host_passes_everything_on_unchanged),
 		cmocka_unit_test_teardown(nth_and_count_say_which_messages_are_hit, disarm_all),
 		cmocka_unit_test_teardown(silence_lasts_until_it_is_disarmed, disarm_all),
+		cmocka_unit_test_teardown(one_queue_can_be_unread_alone, disarm_all),
 		cmocka_unit_test_teardown(each_lie_writes_its_field_and_nothing_else, disarm_all),
 		cmocka_unit_test_teardown(a_transfer_that_was_renamed_comes_back_by_its_real_name_once,
 			disarm_all),

@@ -167,17 +167,44 @@ netvsc_dev_configure(struct rte_eth_dev *eth)
 	return netvsc_rss_configure(eth);
 }
 
+/* A stop may have given the link up: what needs its channels opens it again. */
+static int
+link_needed(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+
+	if (!link_closed(dev))
+		return 0;
+	return netvsc_ethdev_reopen(eth, dev->mtu,
+		RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues));
+}
+
+static int
+rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc, unsigned int socket,
+	const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	int ret = link_needed(eth);
+
+	return ret < 0 ? ret : netvsc_rx_queue_setup(eth, queue_id, nb_desc, socket, conf, pool);
+}
+
+static int
+tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc, unsigned int socket,
+	const struct rte_eth_txconf *conf)
+{
+	int ret = link_needed(eth);
+
+	return ret < 0 ? ret : netvsc_tx_queue_setup(eth, queue_id, nb_desc, socket, conf);
+}
+
 /* ---- start and stop ---- */
 
 static int
 netvsc_dev_start(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
-	int ret = 0;
+	int ret = link_needed(eth);
 
-	if (link_closed(dev))
-		ret = netvsc_ethdev_reopen(eth, dev->mtu,
-			RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues));
 	if (ret < 0)
 		return ret;
 	netvsc_queues_drain(eth);       /* what came late belongs to the past */
@@ -278,11 +305,11 @@ static const struct eth_dev_ops netvsc_ops = {
 	.rss_hash_update = netvsc_rss_hash_update,
 	.rss_hash_conf_get = netvsc_rss_hash_conf_get,
 
-	.rx_queue_setup = netvsc_rx_queue_setup,
+	.rx_queue_setup = rx_queue_setup,
 	.rx_queue_release = netvsc_rx_queue_release,
 	.rx_queue_start = netvsc_rx_queue_start,
 	.rx_queue_stop = netvsc_rx_queue_stop,
-	.tx_queue_setup = netvsc_tx_queue_setup,
+	.tx_queue_setup = tx_queue_setup,
 	.tx_queue_release = netvsc_tx_queue_release,
 	.tx_queue_start = netvsc_tx_queue_start,
 	.tx_queue_stop = netvsc_tx_queue_stop,

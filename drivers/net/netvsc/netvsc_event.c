@@ -12,7 +12,7 @@ netvsc_event_link(const struct netvsc_device *dev)
 	uint64_t mbps = __atomic_load_n(&dev->host.link_bps, __ATOMIC_RELAXED) / 1000000;
 	struct rte_eth_link link = {
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_AUTONEG,
+		.link_autoneg = RTE_ETH_LINK_FIXED,     /* the host alone decides it */
 		.link_status = RTE_ETH_LINK_DOWN,
 		.link_speed = RTE_ETH_SPEED_NUM_NONE,
 	};
