@@ -43,6 +43,17 @@ rules_emit(const struct vsp_nic *nic, struct stat_sink *sink)
 	}
 }
 
+/* Sections with frames that the guest has not given back. */
+static unsigned int
+sections_out(const struct vsp_nic *nic)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = VSP_CONTROL_SECTIONS; nic->sections != NULL && i < nic->section_count; i++)
+		n += nic->sections[i].owner == RECV_GUEST;
+	return n;
+}
+
 void
 vsp_nic_stats(struct vsp_nic *nic, struct stat_sink *sink)
 {
@@ -61,6 +72,7 @@ vsp_nic_stats(struct vsp_nic *nic, struct stat_sink *sink)
 	stat_emit(sink, "vf_rx_frames", nic->vf_rx_frames);
 	stat_emit(sink, "control_sections_out", nic->sections == NULL ? 0 :
 		HV_MIN(nic->section_count, VSP_CONTROL_SECTIONS) - nic->control_free_count);
+	stat_emit(sink, "sections_out", sections_out(nic));
 	rules_emit(nic, sink);
 }
 

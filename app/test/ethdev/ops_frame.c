@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Traffic. Who owns an mbuf after tx_burst is judged by a reference of our own
- * on each: what the port did not take must still have two.
+ * on each segment: what the port did not take must still have two.
  */
 
 #include <stdio.h>
@@ -107,6 +107,18 @@ frame_make(const struct ops *ops, const struct shape *shape)
 
 /* ---- transmit ---- */
 
+/* Ends our part in a frame; true if it was not taken, but freed. */
+static bool
+give_back(struct rte_mbuf *m, bool taken)
+{
+	bool freed = !taken && rte_mbuf_refcnt_read(m) < 2;
+
+	if (!taken && !freed)
+		rte_pktmbuf_refcnt_update(m, -1);
+	rte_pktmbuf_free(m);
+	return freed;
+}
+
 /* One burst of n: how many were taken, how many of the others were freed all
  * the same. */
 static void
@@ -118,16 +130,12 @@ op_tx(struct ops *ops, const struct words *words)
 	struct shape shape = shape_of(words);
 
 	while (made < n && (m[made] = frame_make(ops, &shape)) != NULL)
-		rte_mbuf_refcnt_update(m[made++], 1);
+		rte_pktmbuf_refcnt_update(m[made++], 1);
 	ready = word_number(words, "prepare", 0) != 0 ?
 		rte_eth_tx_prepare(ops->port, q, m, made) : made;
 	taken = rte_eth_tx_burst(ops->port, q, m, ready);
 	for (uint16_t i = 0; i < made; i++) {
-		if (i >= taken && rte_mbuf_refcnt_read(m[i]) < 2)
-			both++;
-		else if (i >= taken)
-			rte_mbuf_refcnt_update(m[i], -1);
-		rte_pktmbuf_free(m[i]);
+		both += give_back(m[i], i < taken);
 	}
 	answer("\"made\": %u, \"prepared\": %u, \"taken\": %u, \"both\": %u", made, ready, taken, both);
 }
@@ -138,27 +146,25 @@ op_fill(struct ops *ops, const struct words *words)
 {
 	int64_t n = word_number(words, "n", 1), tries = word_number(words, "tries", 100);
 	uint16_t q = (uint16_t)word_number(words, "q", 0);
-	int64_t taken = 0, refused = 0, in_row = 0;
+	int64_t taken = 0, refused = 0, in_row = 0, both = 0;
 	struct shape shape = shape_of(words);
-	struct rte_mbuf *m = NULL;
+	struct rte_mbuf *m;
 
 	while (taken < n && in_row < tries) {
-		if (m == NULL)
-			m = frame_make(ops, &shape);
+		bool ok;
+
+		m = frame_make(ops, &shape);
 		if (m == NULL)
 			break;
-		if (rte_eth_tx_burst(ops->port, q, &m, 1) == 1) {
-			taken++;
-			in_row = 0;
-			m = NULL;
-		} else {
-			refused++;
-			in_row++;
-		}
+		rte_pktmbuf_refcnt_update(m, 1);
+		ok = rte_eth_tx_burst(ops->port, q, &m, 1) == 1;
+		both += give_back(m, ok);
+		taken += ok;
+		refused += !ok;
+		in_row = ok ? 0 : in_row + 1;
 	}
-	rte_pktmbuf_free(m);
-	answer("\"taken\": %ld, \"refused\": %ld, \"no_mbuf\": %d", (long)taken, (long)refused,
-		taken < n && in_row < tries);
+	answer("\"taken\": %ld, \"refused\": %ld, \"both\": %ld, \"no_mbuf\": %d", (long)taken,
+		(long)refused, (long)both, taken < n && in_row < tries);
 }
 
 /* ---- receive ---- */

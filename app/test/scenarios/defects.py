@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Scenarios in which the built-in driver of DPDK 22.11.11 fails: each is run
+on both drivers. What a scenario returns is its outcome in words, made from
+what was measured, and must be what its mark says; devtools/gen-defects.py
+makes doc/design/defects.md from the marks, so the table cannot say anything
+else than what the tests see.
+"""
+
+import functools
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_until
+from ops import Died, Hangs, Ops
+
+DRIVERS = ("builtin", "ours")
+
+
+class Case:
+    """One driver in one scenario."""
+
+    def __init__(self, machine, plugin, driver):
+        self.machine, self.driver = machine, driver
+        self.plugin = plugin if driver == "ours" else None
+        self.server = self.ops = None
+
+    @property
+    def ours(self):
+        return self.driver == "ours"
+
+    def host(self, nic="port=echo", faults=()):
+        self.trace_file = self.machine.path("trace")
+        options = ["--nic", nic, "--trace", self.trace_file]
+        for fault in faults:
+            options += ["--fault", fault]
+        self.server = self.machine.serve(options)
+        return self.server
+
+    def guest(self, nic="port=echo", faults=(), devargs="", wait=60):
+        """A host and a program on it; EAL is up, the port not yet configured."""
+        if self.server is None:
+            self.host(nic, faults)
+        self.ops = Ops(self.server, self.plugin, devargs, wait=wait)
+        return self.ops
+
+    def up(self, nic="port=echo", devargs="", **conf):
+        return self.guest(nic, devargs=devargs).up(**conf)
+
+    # ---- the host ----
+
+    def arm(self, *faults):
+        for fault in faults:
+            self.server.ctl("fault", "arm", fault)
+
+    def disarm(self):
+        self.server.ctl("fault", "disarm", "all")
+
+    def fired(self, name):
+        faults = self.server.ctl("faults")["faults"]
+        return next(f for f in faults if f["name"] == name)["fired"]
+
+    def counter(self, name):
+        return self.server.counters().get(name, 0)
+
+    def violations(self):
+        return {k: v for k, v in self.server.counters().items()
+                if k.startswith("violation_") and v}
+
+    def told(self, word, to="host"):
+        """What was said of that in the control conversation, in order."""
+        lines = [json.loads(line) for line in Path(self.trace_file).read_text().splitlines()]
+        return [line["text"] for line in lines if word in line["text"] and line.get("to") == to]
+
+    # ---- the guest ----
+
+    def all_sent(self, queues=1):
+        """Until the host has completed what was sent and the driver knows."""
+        def nothing_out():
+            for q in range(queues):
+                self.ops("reap", q=q, ms=20)
+            return self.ops("missing")["tx_mbufs"] == 0
+        wait_until(nothing_out, 30, "all that was sent is completed")
+
+    def settle(self):
+        """Gives the guest every chance to acknowledge, the host to see it."""
+        for _ in range(3):
+            self.ops("rx", n=1, ms=100)
+        self.server.ctl("list")
+
+
+def outcome_of(scenario, case):
+    try:
+        return scenario(case)
+    except Died as died:
+        if not died.how.startswith("SIG"):
+            raise
+        return f"the process dies of a signal in {str(died).splitlines()[1].split()[0]}"
+    except Hangs as hang:
+        return f"{str(hang).split()[0].rstrip(':')} never returns"
+
+
+def write_result(name, driver, outcome):
+    folder = os.environ.get("DEFECTS_RESULTS")
+    if folder:
+        with open(Path(folder) / "defects.jsonl", "a", encoding="utf-8") as out:
+            out.write(json.dumps({"defect": name, "driver": driver, "outcome": outcome}) + "\n")
+
+
+def defect(name, source, builtin, ours, tier="full"):
+    """Marks a scenario. name: as in the table; source: where the defect was
+    written down; builtin, ours: the outcomes; equal ones: not seen in 22.11.11."""
+    def make(scenario):
+        expected = {"builtin": builtin, "ours": ours}
+
+        @functools.wraps(scenario)
+        def test(machine, plugin, driver):
+            outcome = outcome_of(scenario, Case(machine, plugin, driver))
+            write_result(name, driver, outcome)
+            assert outcome == expected[driver], \
+                f"seen: {outcome!r}, in the table: {expected[driver]!r}"
+        # pytest is to see the arguments of the test, not of the scenario.
+        del test.__wrapped__
+        test = pytest.mark.parametrize("driver", DRIVERS)(test)
+        test = pytest.mark.defect(name)(test)
+        return getattr(pytest.mark, tier)(test)
+    return make
+
+
+# What was listed and is not shown: name, source, why.
+LEFT_OUT = [
+    ("error of a flush other than \"ring full\" keeps the aggregate for ever", "4.3",
+     "no call and no host makes a write to the ring fail in another way: code reading only"),
+    ("HALT request freed while the host may still read it", "4.3, 5.5",
+     "this driver takes the buffer back first, and a host stops reading there: HALT is never "
+     "looked at (see \"order of the goodbye\")"),
+    ("zero-copy mbufs outstanding when the MTU changes", "4.3",
+     "22.11.11 has no MTU change; later versions are not run here"),
+    ("a transaction id used again while its zero-copy mbuf is out", "4.3",
+     "only a host that breaks the protocol does it, and then any reaction is right that keeps "
+     "memory safe: part of the fault tables of the trust work"),
+    ("secondary process: descriptors and maps leak on errors", "4.3",
+     "secondary processes are later work"),
+    ("names of extended counters written past the end of the table", "4.3",
+     "ethdev compares the sizes before it calls the driver: not reachable by an application"),
+    ("ids of extended counters shift where a queue is missing", "4.3",
+     "a port does not start without all its queues, and before that all values are 0"),
+    ("queues without a transmit side are not drained at stop", "4.3",
+     "a stop is over before its effect can be told from that of the next start"),
+    ("both IPv4 and IPv6 capabilities needed", "5.4",
+     "no host known offers one without the other, so hvsim does not either"),
+    ("TSO needs a pseudo-header checksum made by the application", "5.4",
+     "hvsim's segmentation, as observed hosts', does not read that field"),
+    ("waits measured by the wall clock", "5.6",
+     "hvsim does not set the clock of the machine it runs on"),
+    ("VF: MTU, events, hot plug, data path switch", "5.8, 5.9",
+     "accelerated networking is later work, and hvsim's VF carries no frames"),
+    ("an MTU clamped by the host is reported as set", "5.8",
+     "22.11.11 has no MTU change; our side is in \"MTU larger than the host allows\""),
+    ("a failed MTU change tried again on the same channel", "5.1, 5.8",
+     "22.11.11 has no MTU change"),
+    ("physical addresses, PCI, rescind races with the kernel", "4.3, 4.5",
+     "needs real hardware, or a kernel; rescind itself is in the scenarios of our driver"),
+]
