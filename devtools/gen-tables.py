@@ -154,6 +154,23 @@ def rules():
                       "30 15 20 35")
 
 
+# ---- faults ----
+
+def faults():
+    """What `hvsim faults` lists."""
+    header = (HVSIM / "fault/fault.h").read_text()
+    names = {m[0]: m[1] for m in re.findall(r'\tM\((\w+), "([\w-]+)", "', header)}
+    body = re.search(r"faults\[\] = \{\n(.*?)\n\};", (HVSIM / "fault/fault.c").read_text(),
+                     re.S).group(1)
+    rows = [(f"``{name}``", f"``{names[m]}``" if m in names else "the one that ``message=`` names",
+             about) for name, about, m in
+            re.findall(r'\{ "([\w-]+)", "(.*?)",\s*FAULT_(\w+),', body, re.S)]
+    messages = [(f"``{name}``", about) for name, about in
+                re.findall(r'\tM\(\w+, "([\w-]+)", "(.*?)"\)', header)]
+    return (list_table(("fault", "message", "what it does"), rows, "20 25 55") + "\n" +
+            list_table(("message", "what it is"), messages, "20 80"))
+
+
 # ---- profiles ----
 
 def source_text(keys):
@@ -329,7 +346,7 @@ def design_files_missing():
     return errors
 
 
-TABLES = {"rules.inc": rules, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
+TABLES = {"rules.inc": rules, "faults.inc": faults, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
           "kernel-profiles.inc": kernel_profiles, "ports.inc": ports, "commands.inc": commands}
 
 

@@ -56,6 +56,8 @@ static const struct fault {
 		RANGE_OFFSET + offsetof(struct vmbus_transfer_range, byte_offset), 4, 0, 1 },
 	{ "transfer-id", "a transfer has this transaction id", FAULT_TRANSFER, ACTION_RENAME,
 		offsetof(struct vmbus_packet_header, transaction_id), 8, 0, 1 },
+	{ "packet-bytes", "length of a packet, in units of 8 bytes", FAULT_PACKET, ACTION_WRITE,
+		offsetof(struct vmbus_packet_header, length_8b), 2, 0, 1 },
 	{ "completion-id", "a completion has this transaction id", FAULT_COMPLETION, ACTION_WRITE,
 		0, 8, 0, 1 },
 };

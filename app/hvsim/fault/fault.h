@@ -30,6 +30,7 @@
 	M(FRAME, "frame", "RNDIS packet in the receive buffer") \
 	M(RANGES, "ranges", "ranges of a transfer of frames") \
 	M(TRANSFER, "transfer", "descriptor of a transfer of frames") \
+	M(PACKET, "packet", "descriptor of any packet in the guest's receive ring") \
 	M(COMPLETION, "completion", "transaction id of a completion") \
 	M(RETURN, "return", "transaction id by which the guest completes a transfer")
 

@@ -328,6 +328,7 @@ host_tx_ring_put(struct host_tx_ring *ring, const struct vmbus_packet_header *he
 		return ret;
 	copy.data_offset_8b = (uint16_t)((HEADER_BYTES + extension_bytes) / 8);
 	copy.length_8b = (uint16_t)(bytes / 8);
+	fault_at(FAULT_PACKET, &copy, sizeof(copy));
 	at = ring_write(ring, at, &copy, HEADER_BYTES);
 	if (extension_bytes != 0)
 		at = ring_write(ring, at, extension, extension_bytes);

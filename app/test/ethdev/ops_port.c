@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The life of a port and its settings: each answers with what the call returned. */
 
+#include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +107,13 @@ op_close(struct ops *ops, const struct words *words)
 {
 	(void)words;
 	returned(rte_eth_dev_close(ops->port));
+}
+
+static void
+op_reset(struct ops *ops, const struct words *words)
+{
+	(void)words;
+	returned(rte_eth_dev_reset(ops->port));
 }
 
 static void
@@ -216,6 +225,39 @@ op_rescan(struct ops *ops, const struct words *words)
 	answer("\"ret\": %d, \"grown\": %zd", ret, (ssize_t)(mallinfo2().uordblks - before));
 }
 
+/* ---- two threads ---- */
+
+#define RACE_ROUNDS 20
+
+static void *
+race_run(void *arg)
+{
+	struct ops *ops = arg;
+	struct rte_eth_dev_info info;
+	intptr_t refused = 0;
+
+	for (unsigned int i = 0; i < RACE_ROUNDS; i++)
+		refused += rte_eth_dev_info_get(ops->port, &info) != 0;
+	return (void *)refused;
+}
+
+/* Both ask for the port's properties; how many times one was refused. */
+static void
+op_race(struct ops *ops, const struct words *words)
+{
+	void *mine, *other = NULL;
+	pthread_t thread;
+
+	(void)words;
+	if (pthread_create(&thread, NULL, race_run, ops) != 0) {
+		returned(-EAGAIN);
+		return;
+	}
+	mine = race_run(ops);
+	pthread_join(thread, &other);
+	answer("\"ret\": 0, \"refused\": %ld", (long)(intptr_t)mine + (long)(intptr_t)other);
+}
+
 /* Walks EAL's heap and takes and gives back memory of many sizes. */
 static void
 op_heap(struct ops *ops, const struct words *words)
@@ -240,8 +282,10 @@ op_heap(struct ops *ops, const struct words *words)
 
 const struct op port_ops[] = {
 	{ "pool", op_pool }, { "configure", op_configure }, { "rxq", op_rxq }, { "txq", op_txq },
-	{ "start", op_start }, { "stop", op_stop }, { "close", op_close }, { "remove", op_remove },
+	{ "start", op_start }, { "stop", op_stop }, { "close", op_close }, { "reset", op_reset },
+	{ "remove", op_remove },
 	{ "end", op_end }, { "promisc", op_promisc }, { "allmulti", op_allmulti },
 	{ "groups", op_groups }, { "mtu", op_mtu }, { "rss_set", op_rss_set },
-	{ "reta_set", op_reta_set }, { "rescan", op_rescan }, { "heap", op_heap }, { NULL, NULL },
+	{ "reta_set", op_reta_set }, { "rescan", op_rescan }, { "heap", op_heap },
+	{ "race", op_race }, { NULL, NULL },
 };

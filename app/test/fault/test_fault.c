@@ -113,6 +113,7 @@ each_lie_writes_its_field_and_nothing_else(void **state)
 		{ "ppi-type", FAULT_FRAME, 48, 4 }, { "ppi-data-offset", FAULT_FRAME, 52, 4 },
 		{ "range-bytes", FAULT_RANGES, 8, 4 }, { "range-offset", FAULT_RANGES, 12, 4 },
 		{ "transfer-id", FAULT_TRANSFER, 8, 8 }, { "completion-id", FAULT_COMPLETION, 0, 8 },
+		{ "packet-bytes", FAULT_PACKET, 4, 2 },
 		{ "status:message=rndis-set", FAULT_RNDIS_SET, 12, 4 },
 	};
 	uint64_t value = 0x1122334455667788;

@@ -2,7 +2,7 @@
 """Defects of the built-in driver outside the data path; see defects.py."""
 
 from conftest import wait_until
-from defects import defect
+from defects import defect, slow_outcomes  # noqa: F401 (a fixture)
 
 CSUM = 0xe              # IPv4, UDP, TCP: the same bits in both directions
 SCATTER = 0x2000
@@ -17,7 +17,7 @@ def last_filter(case):
 
 @defect("checksums in both directions", "4.6 row 11; 5.4",
         builtin="the host is told: ip4 rx tcp4 rx udp4 rx tcp6 rx udp6 rx",
-        ours="the host is told: ip4 both tcp4 both udp4 both tcp6 both udp6 both", tier="quick")
+        ours="the host is told: ip4 both tcp4 both udp4 both tcp6 both udp6 both")
 def test_both_directions_of_an_offload_are_switched_on(case):
     """Configured with transmit and receive checksums."""
     ops = case.guest()
@@ -69,7 +69,7 @@ def test_promiscuous_mode_stays_when_all_multicast_goes(case):
 
 @defect("multicast groups are ignored", "4.6 row 14; 5.7",
         builtin="set_mc_addr_list returns 0, the group's frames do not come",
-        ours="set_mc_addr_list returns 0, the group's frames come", tier="quick")
+        ours="set_mc_addr_list returns 0, the group's frames come")
 def test_frames_of_a_group_that_was_asked_for_come(case):
     """01:00:5e:00:00:01 is set; frames to it come all the time."""
     ops = case.up("mac-filter=on,port=gen:dst=01:00:5e:00:00:01,rate=1kpps")
@@ -82,7 +82,7 @@ def test_frames_of_a_group_that_was_asked_for_come(case):
 
 @defect("a filter that the host refuses", "5.7",
         builtin="promiscuous_disable returns 0, the port says 0",
-        ours="promiscuous_disable returns -5, the port says 1", tier="quick")
+        ours="promiscuous_disable returns -5, the port says 1")
 def test_a_filter_that_the_host_refuses_is_an_error(case):
     """Promiscuous mode is on; the host refuses the change."""
     ops = case.up()
@@ -121,38 +121,53 @@ def test_the_link_is_what_its_event_said(case):
 
 
 @defect("a link that nobody negotiates", "4.6 row 16; 1.2", builtin="link_autoneg is 1",
-        ours="link_autoneg is 0", tier="quick")
+        ours="link_autoneg is 0")
 def test_a_link_of_the_hosts_making_is_fixed(case):
     """The link is asked for."""
     return f"link_autoneg is {case.up()('link')['autoneg']}"
 
 
 @defect("reset of the extended counters", "4.6 row 17; 1.2",
-        builtin="rte_eth_xstats_reset returns -22, 8 frames still counted",
-        ours="rte_eth_xstats_reset returns 0, 0 frames still counted", tier="quick")
+        builtin="rte_eth_xstats_reset returns -22",
+        ours="rte_eth_xstats_reset returns 0")
 def test_extended_counters_can_be_reset(case):
     """8 frames go and come, then the reset; there is no VF."""
     ops = case.up()
     ops("tx", n=8)
     assert ops("rx", n=8, ms=2000)["got"] == 8
     ret = ops("xstats_reset")["ret"]
-    counted = ops("xstats")["of"].get("rx_good_packets", 0)
-    return f"rte_eth_xstats_reset returns {ret}, {counted} frames still counted"
+    assert "rx_good_packets" not in ops("xstats")["of"]
+    return f"rte_eth_xstats_reset returns {ret}"
 
 
 @defect("names of extended counters", "1.2", builtin="names have spaces",
-        ours="no name has a space", tier="quick")
+        ours="no name has a space")
 def test_names_of_extended_counters_are_one_word(case):
     """All names are looked at."""
     return "names have spaces" if case.up()("xstats")["with_space"] else "no name has a space"
+
+
+@defect("a speed that changes while the link is up", "1.2", builtin="link_speed is 40000",
+        ours="link_speed is 25000")
+def test_the_link_speed_is_the_hosts(case):
+    """The host tells of 25 Gbit/s in place of 40; the link is asked for until
+    it says so, for two seconds."""
+    ops = case.up()
+    case.server.ctl("speed", "nic0", "25G")
+    speed = 0
+    for _ in range(20):
+        ops("rx", n=1, ms=100)
+        speed = ops("link")["mbps"]
+        if speed == 25000:
+            break
+    return f"link_speed is {speed}"
 
 
 # ---- what the port says of itself, what it can ----
 
 @defect("limits that are none", "4.6 row 20; 1.2",
         builtin="max_mtu 65535, nb_seg_max 65535, rx descriptors 65535, speeds 10G, 0 packet types",
-        ours="max_mtu 9202, nb_seg_max 32, rx descriptors 16384, speeds 40G, 12 packet types",
-        tier="quick")
+        ours="max_mtu 9202, nb_seg_max 32, rx descriptors 16384, speeds 40G, 12 packet types")
 def test_the_port_tells_its_true_limits(case):
     """A NIC of 40 Gbit/s on ws2022; rte_eth_dev_info_get."""
     ops = case.up()
@@ -165,7 +180,7 @@ def test_the_port_tells_its_true_limits(case):
 @defect("operations that are missing", "4.6 row 21; 1.3",
         builtin="not supported: fw_version, mac_set, mtu_set, rx_burst_mode, rxq_start, rxq_stop, "
         "tx_burst_mode, txq_start, txq_stop, vlan_offload",
-        ours="all of them work", tier="quick")
+        ours="all of them work")
 def test_operations_of_a_modern_driver_are_there(case):
     """Each is called once on a started port."""
     ops = case.up(room=10240)
@@ -178,7 +193,7 @@ def test_operations_of_a_modern_driver_are_there(case):
 
 @defect("MTU larger than the host allows", "5.8; 1.2",
         builtin="mtu 9000 returns -95, mtu 3000 returns -95, frames of 1500 come back",
-        ours="mtu 9000 returns -22, mtu 3000 returns 0, frames of 3000 come back", tier="quick")
+        ours="mtu 9000 returns -22, mtu 3000 returns 0, frames of 3000 come back")
 def test_an_mtu_is_what_the_host_agreed_to(case):
     """The host allows an MTU of 4,000; 9,000 and then 3,000 are asked for."""
     ops = case.up("mtu=4014,port=echo", room=10240)
@@ -215,7 +230,7 @@ def test_a_port_with_four_queues_is_configured_again(case):
 
 @defect("hash types that are offered and not set", "1.2; 5.3",
         builtin="UDP over IPv4 is offered, the host is told: hash toeplitz",
-        ours="UDP over IPv4 is offered, the host is told: hash toeplitz|udp4", tier="quick")
+        ours="UDP over IPv4 is offered, the host is told: hash toeplitz|udp4")
 def test_a_hash_type_that_is_offered_is_set(case):
     """4 queues, rss_hf is UDP over IPv4 alone."""
     ops = case.guest("queues=4,port=echo")
@@ -228,7 +243,7 @@ def test_a_hash_type_that_is_offered_is_set(case):
 
 
 @defect("hash types without a key", "1.2", builtin="the key is the driver's own again",
-        ours="the key stays", tier="quick")
+        ours="the key stays")
 def test_hash_types_change_without_the_key(case):
     """A key is set, then the hash types with a key of NULL."""
     ops = case.guest("queues=4,port=echo").up(4)
@@ -243,7 +258,7 @@ def test_hash_types_change_without_the_key(case):
 
 
 @defect("order of the goodbye", "4.6 row 19; 5.5",
-        builtin="the host hears: revoke", ours="the host hears: halt, revoke", tier="quick")
+        builtin="the host hears: revoke", ours="the host hears: halt, revoke")
 def test_goodbye_is_said_in_the_order_of_the_greeting_backwards(case):
     """The host refuses every query, so that the driver gives the device up;
     a host stops reading where its buffer is revoked."""
@@ -255,10 +270,12 @@ def test_goodbye_is_said_in_the_order_of_the_greeting_backwards(case):
 
 
 @defect("memory of a device that was given up", "4.3",
-        builtin="allocations are left over", ours="no allocation is left over", tier="quick")
+        builtin="4 allocations beside the bus's own are left",
+        ours="0 allocations beside the bus's own are left")
 def test_a_device_that_was_given_up_leaves_no_memory(case):
     """The host refuses every query, so that the driver gives the device up;
-    EAL's heap is compared with that of a program without a NIC."""
+    EAL's heap is compared with that of a program without a NIC. The bus keeps
+    the device and, for it, one interrupt handle."""
     ops = case.guest(faults=["status:message=rndis-query,count=0"])
     assert ops.ready["ports"] == 0
     given_up = ops("heap")["allocations"]
@@ -266,19 +283,18 @@ def test_a_device_that_was_given_up_leaves_no_memory(case):
     without = type(case)(case.machine, case.plugin, case.driver)
     without.server = case.server
     left = given_up - without.guest()("heap")["allocations"]
-    assert left >= 0
-    return "no allocation is left over" if left == 0 else "allocations are left over"
+    return f"{left - 1} allocations beside the bus's own are left"
 
 
 @defect("removal of a device", "1.1; 4.6 row 19", builtin="rte_dev_remove returns -95",
-        ours="rte_dev_remove returns 0", tier="quick")
+        ours="rte_dev_remove returns 0")
 def test_a_device_can_be_removed(case):
     """rte_dev_remove of a started port."""
     return f"rte_dev_remove returns {case.up()('remove')['ret']}"
 
 
 @defect("every scan leaks", "4.3", builtin="2,000 scans leave more than 10 MB",
-        ours="2,000 scans leave less than 10 kB", tier="quick")
+        ours="2,000 scans leave less than 10 kB")
 def test_scanning_again_leaves_nothing(case):
     """rte_bus_scan 2,000 times; what malloc has given out is compared."""
     grown = case.up()("rescan", n=2000, seconds=120)
@@ -288,10 +304,18 @@ def test_scanning_again_leaves_nothing(case):
     return f"2,000 scans leave {size}"
 
 
+@defect("two threads ask at once", "4.2; 5.6", builtin="some calls are refused",
+        ours="no call is refused")
+def test_calls_from_two_threads_wait_for_each_other(case):
+    """Two threads call rte_eth_dev_info_get, 20 times each."""
+    refused = case.up()("race", seconds=60)["refused"]
+    return "some calls are refused" if refused else "no call is refused"
+
+
 # ---- a silent host ----
 
 @defect("no answer to NVSP", "5.6; 4.2", builtin="start never returns",
-        ours="EAL starts without the port")
+        ours="EAL starts without the port", slow=True)
 def test_a_probe_ends_when_the_host_is_silent(case):
     """The host does not answer the receive buffer; 100 seconds are waited
     for EAL, our limit is 60."""
@@ -302,7 +326,7 @@ def test_a_probe_ends_when_the_host_is_silent(case):
 
 @defect("a request is given up while the host may read it", "4.3; 5.6",
         builtin="promiscuous_enable returns 0, the host reads what was overwritten",
-        ours="promiscuous_enable returns -110, the host reads the request")
+        ours="promiscuous_enable returns -110, the host reads the request", slow=True)
 def test_a_request_outlives_its_time_limit(case):
     """The host does not look at a request for over 60 seconds, then does;
     memory is taken and given back in between."""
