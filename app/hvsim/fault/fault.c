@@ -25,6 +25,7 @@
 enum fault_action {
 	ACTION_DROP,
 	ACTION_WRITE,           /* a field is another one */
+	ACTION_NOTE,            /* an unsolicited message comes first */
 	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
 };
 
@@ -42,6 +43,8 @@ static const struct fault {
 	{ "silent", "the host does not answer", FAULT_MESSAGE_COUNT, ACTION_DROP, 0, 0, 0, 0 },
 	{ "status", "the answer to an RNDIS request has this status (failure)",
 		FAULT_MESSAGE_COUNT, ACTION_WRITE, RNDIS_STATUS_OFFSET, 4, RNDIS_STATUS_FAILURE, 1 },
+	{ "vf-note", "an unsolicited VF association comes right before an NVSP answer",
+		FAULT_MESSAGE_COUNT, ACTION_NOTE, 0, 0, 0, 1 },
 	{ "frame-ppi-offset", "a frame's information is elsewhere", FAULT_FRAME, ACTION_WRITE,
 		offsetof(struct rndis_packet, ppi_offset), 4, 0, 1 },
 	{ "ppi-bytes", "size of a frame's first piece of information", FAULT_FRAME, ACTION_WRITE,
@@ -97,6 +100,8 @@ act(const struct armed *a, void *bytes, uint32_t n)
 
 	if (fault->action == ACTION_DROP)
 		return FAULT_DROP;
+	if (fault->action == ACTION_NOTE)
+		return FAULT_NOTE;
 	if (!range_ok(fault->offset, fault->bytes, n))
 		return FAULT_PASS;
 	if (fault->action == ACTION_RENAME) {
@@ -131,6 +136,12 @@ due(struct armed *a, enum fault_message message, const void *bytes, uint32_t n)
 	return a->seen >= a->nth && (a->count == 0 || a->seen - a->nth < a->count);
 }
 
+static enum fault_verdict
+worse(enum fault_verdict a, enum fault_verdict b)
+{
+	return a == FAULT_DROP || b == FAULT_PASS ? a : b;
+}
+
 static void
 real_name(void *bytes, uint32_t n)
 {
@@ -153,8 +164,7 @@ fault_decide(enum fault_message message, void *bytes, uint32_t n)
 		if (!due(&armed[i], message, bytes, n))
 			continue;
 		fired[armed[i].fault - faults]++;
-		if (act(&armed[i], bytes, n) == FAULT_DROP)
-			verdict = FAULT_DROP;
+		verdict = worse(verdict, act(&armed[i], bytes, n));
 	}
 	return verdict;
 }

@@ -44,6 +44,7 @@ enum fault_message {
 enum fault_verdict {
 	FAULT_PASS,
 	FAULT_DROP,     /* do not send it; do not look */
+	FAULT_NOTE,     /* send an unsolicited VF association before it */
 };
 
 /* How many faults are armed or not over yet. */

@@ -67,6 +67,15 @@ nvsp_send(struct vsp_nic *nic, uint64_t transaction_id, bool want_completion,
 	channel_send(&nic->channel[0], transaction_id, want_completion, padded, padded_bytes);
 }
 
+/* What a host says when a VF comes or goes: here, that there is none. */
+static void
+vf_note(struct vsp_nic *nic)
+{
+	struct nvsp_vf_association note = { .type = NVSP_VF_ASSOCIATION };
+
+	nvsp_send(nic, NVSP_TID_VF_ASSOCIATION, false, &note, sizeof(note));
+}
+
 void
 nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 	const void *message, uint32_t bytes)
@@ -81,8 +90,16 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 		trace_message(channel->nic->config.name, channel_relid(channel), TRACE_TO_GUEST,
 			TRACE_NVSP, message, bytes);
 	}
-	if (fault_at_nvsp(padded, padded_bytes) == FAULT_PASS)
-		channel_complete(channel, request->transaction_id, padded, padded_bytes);
+	switch (fault_at_nvsp(padded, padded_bytes)) {
+	case FAULT_DROP:
+		return;
+	case FAULT_NOTE:
+		vf_note(channel->nic);
+		break;
+	case FAULT_PASS:
+		break;
+	}
+	channel_complete(channel, request->transaction_id, padded, padded_bytes);
 }
 
 void

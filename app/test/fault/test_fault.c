@@ -90,6 +90,21 @@ silence_lasts_until_it_is_disarmed(void **state)
 }
 
 static void
+a_note_comes_before_its_answer_unless_that_is_dropped(void **state)
+{
+	uint32_t nvsp[10] = { NVSP_RECV_BUFFER_COMPLETE };
+
+	(void)state;
+	arm("vf-note:message=recv-buffer");
+	assert_int_equal(fault_at_nvsp(nvsp, sizeof(nvsp)), FAULT_NOTE);
+	assert_int_equal(fault_at_nvsp(nvsp, sizeof(nvsp)), FAULT_PASS);
+	fault_disarm("all");
+	arm("silent:message=recv-buffer");
+	arm("vf-note:message=recv-buffer");
+	assert_int_equal(fault_at_nvsp(nvsp, sizeof(nvsp)), FAULT_DROP);
+}
+
+static void
 one_queue_can_be_unread_alone(void **state)
 {
 	uint16_t one = 1, two = 2;
@@ -214,6 +229,8 @@ main(void)
 		cmocka_unit_test(an_honest_host_passes_everything_on_unchanged),
 		cmocka_unit_test_teardown(nth_and_count_say_which_messages_are_hit, disarm_all),
 		cmocka_unit_test_teardown(silence_lasts_until_it_is_disarmed, disarm_all),
+		cmocka_unit_test_teardown(a_note_comes_before_its_answer_unless_that_is_dropped,
+			disarm_all),
 		cmocka_unit_test_teardown(one_queue_can_be_unread_alone, disarm_all),
 		cmocka_unit_test_teardown(each_lie_writes_its_field_and_nothing_else, disarm_all),
 		cmocka_unit_test_teardown(a_transfer_that_was_renamed_comes_back_by_its_real_name_once,

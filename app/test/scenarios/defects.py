@@ -9,6 +9,7 @@ else than what the tests see.
 import functools
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -63,6 +64,12 @@ class Case:
         faults = self.server.ctl("faults")["faults"]
         return next(f for f in faults if f["name"] == name)["fired"]
 
+    def has_fired(self, *faults):
+        """Waits until each has hit its message."""
+        for fault in faults:
+            name = fault.split(":")[0]
+            wait_until(lambda n=name: self.fired(n) >= 1, 20, f"the fault {name} fires")
+
     def counter(self, name):
         return self.server.counters().get(name, 0)
 
@@ -89,7 +96,13 @@ class Case:
         """Gives the guest every chance to acknowledge, the host to see it."""
         for _ in range(3):
             self.ops("rx", n=1, ms=100)
-        self.server.ctl("list")
+        self.settle_host()
+
+    def settle_host(self):
+        """A host that has sections out gets five seconds to see them come back."""
+        end = time.monotonic() + 5
+        while self.counter("sections_out") and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 SLOW = {}
@@ -113,7 +126,10 @@ def slow_outcomes(tmp_path_factory, plugin):
 
 def outcome_of(scenario, case):
     try:
-        return scenario(case)
+        outcome = scenario(case)
+        if case.ours:
+            assert case.violations() == {}, case.violations()
+        return outcome
     except Died as died:
         where = str(died).splitlines()[1].split()[0]
         return (f"the process dies of a signal in {where}" if died.how.startswith("SIG") else

@@ -126,10 +126,10 @@ def test_a_forged_completion_is_counted_and_ignored(case):
     ops = case.up()
     case.arm("completion-id:value=0x4141414141414140")
     ops("tx", n=1)
-    got = ops("rx", n=1, ms=2000)["got"]
+    case.has_fired("completion-id")
+    got = ops("rx", n=1, ms=10000)["got"]
     ops("tx", n=8)
-    got += ops("rx", n=8, ms=2000)["got"]
-    assert case.fired("completion-id") == 1
+    got += ops("rx", n=8, ms=10000)["got"]
     counted = ops("xstats")["of"].get("channel_0_bad_completions", 0)
     return f"it is {'counted' if counted == 1 else 'not counted'}, {got} of 9 frames come back"
 
@@ -142,12 +142,12 @@ def after_a_lie(case, *lies):
     ops = case.up(rxo=RX_CSUM)
     case.arm(*lies)
     ops("tx", n=1)
-    first = ops("rx", n=1, ms=1000, seconds=15)["got"]
+    case.has_fired(*lies)
+    first = ops("rx", n=1, ms=500, seconds=15)["got"]
     case.disarm()
     ops("tx", n=8)
-    rest = ops("rx", n=8, ms=2000, seconds=15)["got"]
+    rest = ops("rx", n=8, ms=10000, seconds=20)["got"]
     case.settle()
-    assert all(case.fired(lie.split(":")[0]) == 1 for lie in lies)
     errors = ops("stats")["ierrors"]
     what = "received" if first == 1 else "dropped" + (" and counted" if errors == 1 else "")
     back = sections_back(case)
@@ -194,10 +194,10 @@ def test_an_id_as_large_as_the_number_of_sections_overwrites_nothing(case):
     ops = case.up()
     case.arm("transfer-id:value=15872")
     ops("tx", n=1)
-    got = ops("rx", n=1, ms=2000)["got"]
+    got = ops("rx", n=1, ms=10000)["got"]
+    case.has_fired("transfer-id")
     case.disarm()
     case.settle()
-    assert case.fired("transfer-id") == 1
     ops.ok("heap")
     return f"{got} of 1 frame received, the heap is sound"
 
@@ -218,14 +218,14 @@ def test_a_broken_ring_costs_the_port_not_the_process(case):
     ops = case.up()
     case.arm("packet-bytes:value=1")
     ops("tx", n=1)
-    ops("rx", n=1, ms=1000)
+    case.has_fired("packet-bytes")
+    ops("rx", n=1, ms=500)
     case.disarm()
-    assert case.fired("packet-bytes") == 1
     ops.ok("reset", seconds=90)
     ops.configure()
     ops.ok("start")
     ops("tx", n=8)
-    return f"a reset brings the port back, {ops('rx', n=8, ms=2000)['got']} of 8 frames come"
+    return f"a reset brings the port back, {ops('rx', n=8, ms=10000)['got']} of 8 frames come"
 
 
 # ---- receive: an honest host ----
@@ -287,7 +287,8 @@ def test_long_frames_arrive_in_chains_of_short_mbufs(case):
     ops.up(room=1152, rxo=offered)
     ops.ok("pool", tx=1)
     assert ops("tx", n=8, bytes=1514)["taken"] == 8
-    got = ops("rx", n=8, ms=1000)["got"]
+    wait_until(lambda: case.counter("rx_frames") == 8, 20, "the host has sent all")
+    got = ops("rx", n=8, ms=500)["got"]
     return f"{got} of 8 frames received, {ops('stats')['ierrors']} errors"
 
 
@@ -313,18 +314,35 @@ def test_every_section_comes_back_after_the_transmit_ring_was_full(case):
 
 
 @defect("zero-copy mbufs outstanding at close", "4.3",
-        builtin="32 mbufs released, their bytes intact",
-        ours="32 mbufs released, their bytes intact")
+        builtin="32 mbufs read and released, sections never given back",
+        ours="32 mbufs read and released, sections given back")
 def test_mbufs_outlive_their_port(case):
-    """rx_extmbuf_enable=1: 32 frames are kept while the port is stopped and
-    closed, then read and given back."""
+    """rx_extmbuf_enable=1, which has no effect in ours yet: 32 frames are kept
+    while the port is stopped and closed, then read and given back."""
     ops = case.up(devargs="rx_extmbuf_enable=1")
     ops("tx", n=32, bytes=1400)
-    assert ops("rx", n=32, ms=2000, hold=1)["got"] == 32
+    assert ops("rx", n=32, ms=10000, hold=1)["got"] == 32
     ops.ok("stop")
     ops.ok("close")
     kept = ops("release")
+    assert kept["sum"] >= 32 * (1400 - 54) * 0x5a       # the headers are not 0 either
     ops.ok("heap")
-    expected = 32 * ((1400 - 54) * 0x5a)
-    intact = kept["sum"] > expected     # and the headers, which are not 0
-    return f"{kept['released']} mbufs released, their bytes {'intact' if intact else 'changed'}"
+    case.settle_host()
+    return f"{kept['released']} mbufs read and released, sections {sections_back(case)}"
+
+
+@defect("zero-copy frames keep their sections when their queue goes", "4.3",
+        builtin="sections never given back", ours="sections given back")
+def test_a_queue_set_up_anew_gives_back_the_hosts_sections(case):
+    """rx_extmbuf_enable=1, which has no effect in ours yet: 32 long frames wait, two are taken and freed, the
+    port is stopped, its queue set up anew, the port started."""
+    ops = case.up(devargs="rx_extmbuf_enable=1")
+    ops("tx", n=32, bytes=1400)
+    wait_until(lambda: case.counter("rx_frames") == 32, 20, "the host has sent all")
+    for _ in range(2):
+        assert ops("rx", n=1, burst=1, ms=1000)["got"] == 1
+    ops.ok("stop")
+    ops.ok("rxq")
+    ops.ok("start")
+    case.settle()
+    return f"sections {sections_back(case)}"
