@@ -22,7 +22,8 @@ peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx)
+full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx
+	python3-myst-parser)
 
 check_only=0
 while [ $# -gt 0 ]; do

@@ -4,6 +4,6 @@
 project = "netvsc for DPDK"
 author = "The netvsc driver for DPDK authors"
 copyright = "2026, " + author   # noqa: A001 (the name is Sphinx's)
-extensions = []
+extensions = ["myst_parser"]
 html_theme = "alabaster"
 master_doc = "index"
