@@ -14,7 +14,7 @@ sphinx-build -q -W --keep-going -b html -d "$html/doctrees" doc "$html/html" || 
 rm -rf "$html"
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 shellcheck -S warning "${scripts[@]}" || bad=1
-mapfile -t python < <(git ls-files '*.py')
+mapfile -t python < <(git ls-files '*.py' 'usertools/*')
 /usr/bin/python3 - "${python[@]}" <<'END' || bad=1
 import ast, sys
 for name in sys.argv[1:]:
