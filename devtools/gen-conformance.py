@@ -87,7 +87,7 @@ def ranges(items):
 # ---- marks ----
 
 def mark_of(node):
-    """The items of one decorator, or None."""
+    """The items of one mark, or None."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             and node.func.attr == "conformance"):
         return None
@@ -95,14 +95,19 @@ def mark_of(node):
 
 
 def python_marks(path):
-    """(test, items) of a scenario file."""
+    """(test, items) of a scenario file: marks in decorators, also those of
+    single parameters; test is None where the mark stands elsewhere."""
     tree = ast.parse(path.read_text(), str(path))
+    seen = 0
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            for decorator in node.decorator_list:
-                marked = mark_of(decorator)
-                if marked is not None:
-                    yield node.name, marked
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        for mark in (m for d in node.decorator_list for m in ast.walk(d)):
+            if mark_of(mark) is not None:
+                seen += 1
+                yield node.name, mark_of(mark)
+    for _ in range(sum(mark_of(n) is not None for n in ast.walk(tree)) - seen):
+        yield None, []
 
 
 def c_marks(path):
