@@ -4,7 +4,8 @@
 default) with the table of netvsc_args.c, its counters with those of
 netvsc_stats.c, its log types with those that are registered, and each log
 message that it cites, ``"like this"``, with the strings of the sources; and each
-``function()`` that doc/design/driver.rst names with those that there are."""
+``function()`` that doc/design/driver.rst names, and each file that README.md
+names, with those that there are."""
 
 import argparse
 import pathlib
@@ -13,6 +14,7 @@ import sys
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
 GUIDE = "doc/guides/nics/netvsc.rst"
+README = "README.md"
 DESIGN = "doc/design/driver.rst"
 NUMBERS = {"UINT32_MAX": 0xffffffff, "UINT16_MAX": 0xffff}
 
@@ -114,6 +116,15 @@ def check_functions(tree):
         yield f"there is no function {name}()"
 
 
+def check_paths(tree):
+    text = (tree / README).read_text()
+    paths = set(re.findall(r"\]\(([^)#:]+)\)", text))
+    paths |= set(re.findall(r"`((?:app|devtools|doc|drivers|usertools|\.ci)/[\w./-]+)`", text))
+    paths |= set(re.findall(r"^((?:devtools|usertools)/[\w.-]+)", text, re.M))
+    for path in sorted(p for p in paths if not (tree / p).exists()):
+        yield f"there is no {path}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=pathlib.Path, default=TREE, help="another tree")
@@ -122,8 +133,9 @@ def main():
     errors = [f"{GUIDE}: {e}" for check in (check_args, check_counters, check_messages, check_types)
               for e in check(guide, tree)]
     errors += [f"{DESIGN}: {e}" for e in check_functions(tree)]
+    errors += [f"{README}: {e}" for e in check_paths(tree)]
     print("\n".join(errors) if errors else
-          "guide: devargs, counters, messages and functions are as the code says")
+          "guide: devargs, counters, messages, functions and files are as the sources say")
     return 1 if errors else 0
 
 

@@ -18,10 +18,13 @@ ETHDEV = "drivers/net/netvsc/netvsc_ethdev.c"
 
 @pytest.fixture
 def copy(tmp_path):
-    """A tree with the documents, the driver and no tests."""
-    for folder in ("doc", "drivers", "devtools"):
+    """The tree without its tests."""
+    for folder in ("doc", "drivers", "devtools", "usertools", "app/hvsim", ".ci"):
         shutil.copytree(TREE / folder, tmp_path / folder)
-    (tmp_path / "app/test").mkdir(parents=True)
+    for file in ("README.md", "LICENSE"):
+        shutil.copy(TREE / file, tmp_path)
+    for folder in ("testguest", "ethdev", "scenarios"):
+        (tmp_path / "app/test" / folder).mkdir(parents=True)
     (tmp_path / ITEMS).write_text("== Things\n1: the first\n2: the second\n3: the third\n"
                                   "open 3: it is late\nunmarked 1-2\n")
     return tmp_path
@@ -66,6 +69,8 @@ def test_features_that_are_not_those_of_the_code_are_found(copy, file, old, new,
     (GUIDE, '"the host took the device away"', '"the host ate the device"',
      'no source says "the host ate the device"'),
     (GUIDE, "``pmd.net.netvsc.rx``", "``pmd.net.rx``", "log type pmd.net.netvsc.rx: not in"),
+    ("README.md", "devtools/demo.sh ", "devtools/show.sh ", "there is no devtools/show.sh"),
+    ("README.md", "(doc/design/driver.rst)", "(doc/design/car.rst)", "there is no doc/design/car.rst"),
     ("doc/design/driver.rst", "``burst_add()``", "``burst_sub()``", "no function burst_sub()"),
 ])
 def test_a_guide_that_says_other_than_the_code_is_found(copy, file, old, new, words):

@@ -52,3 +52,32 @@ def test_the_guides_topology_is_what_it_says(machine):
     assert switches == {"sw0": ["echo", "nic", "nic", "pcap"], "l1.wire": ["echo", "nic"],
                         "r1.wire": ["gen", "nic"]}
     assert json.loads((GUIDE / "topology.json").read_text())["settings"]["strict"]
+
+
+def readme_blocks():
+    """The commands of README.md, block by block."""
+    text = (TREE / "README.md").read_text()
+    return re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_the_readmes_commands_work(tmp_path, block):
+    """The first block is demo.sh and test.sh themselves. The NIC of the last is
+    nobody's here: that line is test_on_hyperv.py's."""
+    script = readme_blocks()[block]
+    if "dpdk-testpmd" in script:
+        need_program("dpdk-testpmd")
+    script = "\n".join(line for line in script.splitlines() if "--nic eth1" not in line)
+    for tool in ("devtools", "usertools"):
+        (tmp_path / tool).symlink_to(TREE / tool)
+    (tmp_path / "build-test").symlink_to(BUILD)
+    run(["bash", "-euo", "pipefail", "-c", f"cd {tmp_path}\n{script}"], timeout=60,
+        env={"PATH": f"{BUILD}/app/hvsim:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}).ok()
+
+
+@pytest.mark.quick
+def test_the_readme_begins_with_the_two_commands():
+    assert len(readme_blocks()) == 4
+    lines = readme_blocks()[0].splitlines()
+    assert [line.split()[0] for line in lines] == ["devtools/demo.sh", "devtools/test.sh"]
