@@ -156,19 +156,33 @@ def cpuid(leaf):
         os.close(fd)
 
 
+def encryption_flags():
+    return sorted(set(re.findall(r"\b(tdx_guest|sev_snp|sev_es|sev)\b", read("/proc/cpuinfo"))))
+
+
+def isolation():
+    """How Hyper-V isolates this guest from its host: "no", a type, or "?"."""
+    base = cpuid(0x40000000)
+    if base is None:
+        return "? (cpuid is not readable: root, and: modprobe cpuid)"
+    if base[0] < 0x4000000c or not (cpuid(0x40000003) or (0, 0))[1] >> 22 & 1:
+        return "no"
+    return f"yes, type {(cpuid(0x4000000c) or (0, 0))[1] & 15}"
+
+
+def confidential():
+    """The host cannot read this guest's memory: no page lists."""
+    return isolation().startswith("yes") or bool({"tdx_guest", "sev_snp"} & set(encryption_flags()))
+
+
 def survey_hypervisor(report):
     report.head("hypervisor")
     report.fact("sys/hypervisor/type", read("/sys/hypervisor/type"))
     base = cpuid(0x40000000)
-    if base is None:
-        report.fact("cpuid", "not readable (root, and: modprobe cpuid)")
-    else:
-        report.fact("cpuid vendor", struct.pack("<3I", *base[1:]).decode("latin-1").strip("\0"))
-        isolated = base[0] >= 0x4000000c and (cpuid(0x40000003) or (0, 0))[1] >> 22 & 1
-        groups = cpuid(0x4000000c) if isolated else None
-        report.fact("isolated (confidential)", f"yes, type {groups[1] & 15}" if groups else "no")
-    flags = set(re.findall(r"\b(tdx_guest|sev_snp|sev_es|sev)\b", read("/proc/cpuinfo")))
-    report.fact("memory encryption flags", " ".join(sorted(flags)) or "none")
+    report.fact("cpuid vendor", struct.pack("<3I", *base[1:]).decode("latin-1").strip("\0")
+                if base else "?")
+    report.fact("isolated (confidential)", isolation())
+    report.fact("memory encryption flags", " ".join(encryption_flags()) or "none")
     report.say("kernel messages about it:")
     found = [line for line in output("dmesg").splitlines() if DMESG.search(line)]
     for line in found[:60] or ["(none, or dmesg is root's)"]:
@@ -285,10 +299,11 @@ def testpmd_command(args, uuid):
     lcores = f"{cpus[0]},{cpus[1]}" if len(cpus) > 1 else f"(0-1)@{cpus[0]}"
     huge = args.memory == "huge" or (args.memory == "auto" and free_hugepages() >= 192
                                      and os.geteuid() == 0)
+    devargs = args.devargs or ("tx_page_lists=0" if confidential() else "")
     memory = ["--in-memory", "-m", "256"] if huge else ["--no-huge", "--no-shconf", "-m", "384"]
     return [args.testpmd, *(["-l", lcores] if len(cpus) > 1 else ["--lcores", lcores]),
-            "--no-pci", "--no-telemetry", f"--file-prefix=on-hyperv-{os.getpid()}", *memory,
-            "-d", args.plugin, "-a", f"vmbus:{uuid}" + (f",{args.devargs}" if args.devargs else ""),
+            "-v", "--no-pci", "--no-telemetry", f"--file-prefix=on-hyperv-{os.getpid()}", *memory,
+            "-d", args.plugin, "-a", f"vmbus:{uuid}" + (f",{devargs}" if devargs else ""),
             "--", "-i", "--rxq=1", "--txq=1", "--total-num-mbufs=8192", "--forward-mode=rxonly"]
 
 
@@ -501,7 +516,7 @@ def parse():
     add("--no-tx", action="store_true", help="send nothing")
     add("--memory", choices=("auto", "huge", "no-huge"), default="auto",
         help="hugepages, or ordinary memory and copying only (auto: what is free)")
-    add("--devargs", metavar="LIST", help="devargs of the driver, such as tx_page_lists=0")
+    add("--devargs", metavar="LIST", help="devargs of the driver (tx_page_lists=0 on a confidential VM)")
     add("--build", metavar="DIR", help="where the driver was built (build, build-test)")
     add("--plugin", metavar="PATH", help="the driver itself, where it was not built here")
     add("--testpmd", metavar="PATH", default=shutil.which("dpdk-testpmd"))
