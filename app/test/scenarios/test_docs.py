@@ -84,7 +84,10 @@ static void
 the_first_holds(void **state)
 {
 }
-const struct CMUnitTest tests[] = { cmocka_unit_test(%s) };
+#define CASE(name) cmocka_unit_test_setup(name, setup)
+const struct CMUnitTest tests[] = {
+	CASE(%s),
+};
 """
 PY_TEST = "%s@pytest.mark.quick\n@pytest.mark.conformance(%s)\ndef test_the_second_holds():\n    pass\n"
 
