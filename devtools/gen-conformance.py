@@ -31,7 +31,7 @@ class Items:
 
     def __init__(self, text):
         self.groups, self.text = [], {}
-        self.open, self.partly, self.unmarked = {}, {}, set()
+        self.open, self.partly, self.unfinished, self.unmarked = {}, {}, {}, set()
         for number, line in self.lines(text):
             self.line(number, line)
 
@@ -49,7 +49,7 @@ class Items:
     def line(self, number, line):
         group = re.fullmatch(r"== (.+)", line)
         item = re.fullmatch(r"(\d+): (.+)", line)
-        said = re.fullmatch(r"(open|partly|unmarked) ([\d, -]+)(?:: (.+))?", line)
+        said = re.fullmatch(r"(open|partly|unfinished|unmarked) ([\d, -]+)(?:: (.+))?", line)
         if group:
             self.groups.append((group.group(1), []))
         elif item:
@@ -58,8 +58,7 @@ class Items:
         elif said and said.group(1) == "unmarked":
             self.unmarked |= set(numbers(said.group(2)))
         elif said and said.group(3):
-            where = self.open if said.group(1) == "open" else self.partly
-            where.update({n: said.group(3) for n in numbers(said.group(2))})
+            getattr(self, said.group(1)).update({n: said.group(3) for n in numbers(said.group(2))})
         else:
             sys.exit(f"{ITEMS.name}:{number}: cannot be read: {line}")
 
@@ -148,7 +147,8 @@ def collect(items):
 def check_reasons(items, proofs):
     errors = []
     for n in sorted(items.text):
-        tests, reason = n in proofs, n in items.open or n in items.unmarked
+        tests = n in proofs
+        reason = n in items.open or n in items.unfinished or n in items.unmarked
         if not tests and not reason:
             errors.append(f"item {n} has neither a test nor a reason for being open")
         if tests and n in items.open:
@@ -156,7 +156,8 @@ def check_reasons(items, proofs):
                           f" 'open' line, or make that 'partly {n}'")
         if not tests and n in items.partly:
             errors.append(f"item {n} is said to be proved in part, and has no test")
-    for n in sorted((items.open.keys() | items.partly.keys() | items.unmarked) - items.text.keys()):
+    said = items.open.keys() | items.partly.keys() | items.unfinished.keys() | items.unmarked
+    for n in sorted(said - items.text.keys()):
         errors.append(f"{ITEMS.name}: there is no item {n}")
     return errors
 
@@ -187,10 +188,10 @@ def row(n, items, proofs):
             files.setdefault(where, []).append(sentence(test))
         proved = "<br>".join(f"`{pathlib.Path(f).name}`: " + "; ".join(t)
                              for f, t in files.items())
-        if n in items.partly:
-            proved += f"<br>*Not all of it:* {items.partly[n]}"
-    elif n in items.open:
-        proved = f"**open:** {items.open[n]}"
+        if n in items.partly or n in items.unfinished:
+            proved += f"<br>*Not all of it:* {items.partly.get(n) or items.unfinished[n]}"
+    elif n in items.open or n in items.unfinished:
+        proved = f"**open:** {items.open.get(n) or items.unfinished[n]}"
     else:
         proved = "**open:** no test carries its mark"
     return f"| {n} | {text} | {proved} |"
@@ -198,7 +199,8 @@ def row(n, items, proofs):
 
 def page(items, proofs):
     done = sum(n in proofs for n in items.text)
-    out = [HEAD + f"Of {len(items.text)} items {done} have tests; "
+    part = sum(n in proofs for n in items.partly.keys() | items.unfinished.keys())
+    out = [HEAD + f"Of {len(items.text)} items {done - part} are proved, {part} in part; "
            f"{len(items.text) - done} are open.\n"]
     for group, members in items.groups:
         out.append(f"\n## {group}\n\n| | item | proved by |\n|---|---|---|")

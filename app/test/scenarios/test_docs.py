@@ -26,7 +26,7 @@ def copy(tmp_path):
     for folder in ("testguest", "ethdev", "scenarios"):
         (tmp_path / "app/test" / folder).mkdir(parents=True)
     (tmp_path / ITEMS).write_text("== Things\n1: the first\n2: the second\n3: the third\n"
-                                  "open 3: it is late\nunmarked 1-2\n")
+                                  "open 3: it is late\nunfinished 2: it is long\nunmarked 1\n")
     return tmp_path
 
 
@@ -102,9 +102,10 @@ def test_marks_of_python_and_c_tests_become_the_table(copy):
     run([*tool, "--check"]).ok()
     page = (copy / "doc/design/conformance.md").read_text()
     assert "| 1 | the first | `test_b.py`: the second holds<br>`test_a.c`: the first holds |" in page
-    assert "| 2 | the second | `test_b.py`: the second holds |" in page
+    assert "| 2 | the second | `test_b.py`: the second holds<br>" in page
     assert "| 3 | the third | **open:** it is late |" in page
-    assert "Of 3 items 2 have tests; 1 are open." in page
+    assert "Of 3 items 1 are proved, 1 in part; 1 are open." in page
+    assert "the second holds<br>*Not all of it:* it is long |" in page
     assert "unmarked" not in (copy / ITEMS).read_text()
 
 
