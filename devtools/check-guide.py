@@ -25,6 +25,12 @@ def section(text, title):
     return found.group(1) if found else ""
 
 
+def heads(text):
+    """The header of the first list-table of a text."""
+    found = re.search(r"^   \* - (.*?)(?=^   \* - |\Z)", text, re.S | re.M).group(1)
+    return [" ".join(cell.split()) for cell in re.split(r"^     -(?: |$)", found, flags=re.M)]
+
+
 def rows(text):
     """The rows of the list-tables of a text, without their headers."""
     for table in re.findall(r"^\.\. list-table::.*?(?=^\S|\Z)", text, re.S | re.M):
@@ -32,21 +38,29 @@ def rows(text):
             yield [" ".join(cell.split()) for cell in re.split(r"^     -(?: |$)", row, flags=re.M)]
 
 
-def number(word):
-    return NUMBERS[word] if word in NUMBERS else int(word.rstrip("uU"), 0)
-
-
 # ---- devargs ----
 
+def number(tree, word):
+    """A figure, or a macro that stands for one."""
+    if word in NUMBERS:
+        return NUMBERS[word]
+    for header in sorted((tree / "drivers/net/netvsc").glob("*.[ch]")) if word[0].isalpha() else []:
+        macro = re.search(rf"^#define {word}\s+(\w+)\b", header.read_text(), re.M)
+        if macro:
+            return number(tree, macro.group(1))
+    return int(word.rstrip("uU"), 0)
+
+
 def code_args(tree):
-    """key -> (range, default)"""
+    """key -> (least, most, default)"""
     text = (tree / "drivers/net/netvsc/netvsc_args.c").read_text()
-    table = re.search(r"args_known\[\] = \{(.*?)\n\};", text, re.S).group(1)
-    order = re.search(r"\tuint32_t ([\w, ]+);\n\} args_known", text).group(1).split(", ")
+    struct, table = re.search(r"struct arg \{(.*?)\n\} args_known\[\] = \{(.*?)\n\};", text,
+                              re.S).groups()
+    order = re.search(r"\tuint32_t ([\w, ]+);", struct).group(1).split(", ")
     found = {}
-    for key, rest in re.findall(r'\{ "(\w+)", ARG\(\w+\), ([^}]+?) \}', table):
-        values = dict(zip(order, (number(w.strip()) for w in rest.split(","))))
-        found[key] = (f"{values.get('min', 0)}-{values['max']}", str(values["preset"]))
+    for key, rest in re.findall(r'\{ "(\w+)", ARG\(\w+\), ((?:"(?:[^"\\]|\\.)*"|[^}"])+)\}', table):
+        values = {n: number(tree, w.strip()) for n, w in zip(order, rest.split(","))}
+        found[key] = (values.get("min", 0), values["max"], values["preset"])
     if len(found) != len(re.findall(r"ARG\(", table)):
         sys.exit("check-guide: rows of args_known cannot be read")
     return found
@@ -55,12 +69,15 @@ def code_args(tree):
 def check_args(guide, tree):
     code, told = code_args(tree), {}
     for row in rows(section(guide, "Devargs")):
-        told[row[0].strip("`")] = (row[2], row[3])
-        if len(row) != 5 or not row[4]:
-            yield f"devarg {row[0]}: no effect is told"
+        cells = dict(zip(heads(section(guide, "Devargs")), row))
+        least, most = re.split(r"-| to ", cells["range"])
+        told[cells["key"].strip("`")] = (int(least), int(most), int(cells["default"]))
+        if not cells.get("effect") or not cells.get("unit"):
+            yield f"devarg {row[0]}: no unit or no effect is told"
     for key in sorted(code.keys() | told.keys()):
         if code.get(key) != told.get(key):
-            yield f"devarg {key}: (range, default) is {code.get(key)}, the guide says {told.get(key)}"
+            yield (f"devarg {key}: (least, most, default) is {code.get(key)}, "
+                   f"the guide says {told.get(key)}")
 
 
 # ---- counters ----
@@ -125,11 +142,18 @@ def check_paths(tree):
         yield f"there is no {path}"
 
 
+def guide_text(tree):
+    """The guide with what it includes."""
+    path = tree / GUIDE
+    return re.sub(r"^\.\. include:: (\S+)\n", lambda m: (path.parent / m.group(1)).read_text(),
+                  path.read_text(), flags=re.M)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=pathlib.Path, default=TREE, help="another tree")
     tree = parser.parse_args().tree
-    guide = (tree / GUIDE).read_text()
+    guide = guide_text(tree)
     errors = [f"{GUIDE}: {e}" for check in (check_args, check_counters, check_messages, check_types)
               for e in check(guide, tree)]
     errors += [f"{DESIGN}: {e}" for e in check_functions(tree)]

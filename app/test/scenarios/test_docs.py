@@ -31,18 +31,28 @@ def copy(tmp_path):
 
 
 def change(tree, file, old, new):
+    """Returns what the file was."""
     text = (tree / file).read_text()
     assert text.count(old) >= 1, f"{file} has no {old!r}"
     (tree / file).write_text(text.replace(old, new, 1))
+    return text
 
 
 def complains(tree, tool, words, *options):
     done = run(["/usr/bin/python3", tree / "devtools" / tool, *options])
-    assert done.status == 1 and words in done.out, done.out + done.err
+    assert done.status == 1 and words in done.out, words + "\n" + done.out + done.err
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("file,old,new,words", [
+def finds_each(tree, tool, changes):
+    """The tool is content, and is not after any one of the changes."""
+    run(["/usr/bin/python3", tree / "devtools" / tool]).ok()
+    for file, old, new, words in changes:
+        text = change(tree, file, old, new)
+        complains(tree, tool, words)
+        (tree / file).write_text(text)
+
+
+FEATURES = [
     (INI, "TSO ", "Turbo ", "Turbo: DPDK has no such feature"),
     (INI, "LRO                  = Y", "LRO                  = N", "LRO = N: neither"),
     (INI, "MTU update           = Y\n", "", "MTU update: the code has it"),
@@ -51,15 +61,15 @@ def complains(tree, tool, words, *options):
     (INI, "Usage doc", "Perf doc             = Y\nUsage doc", "Perf doc: nothing in this driver"),
     (INI, "[Features]\n", "[Features]\nLink status event    = Y\n", "doubled, or not in the order"),
     (ETHDEV, "\t.mtu_set = netvsc_mtu_set,\n", "", "MTU update: claimed, but there is no op mtu_set"),
-])
-def test_features_that_are_not_those_of_the_code_are_found(copy, file, old, new, words):
-    run(["/usr/bin/python3", copy / "devtools/check-features.py"]).ok()
-    change(copy, file, old, new)
-    complains(copy, "check-features.py", words)
+]
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("file,old,new,words", [
+def test_features_that_are_not_those_of_the_code_are_found(copy):
+    finds_each(copy, "check-features.py", FEATURES)
+
+
+SAYINGS = [
     (ARGS, "ARG(latency_us), 50,", "ARG(latency_us), 51,", "devarg latency"),
     (ARGS, '\t{ "numa_aware"', '\t{ "numa_blind"', "devarg numa_blind"),
     (GUIDE, "0-6553", "0-6554", "devarg latency"),
@@ -72,11 +82,12 @@ def test_features_that_are_not_those_of_the_code_are_found(copy, file, old, new,
     ("README.md", "devtools/demo.sh ", "devtools/show.sh ", "there is no devtools/show.sh"),
     ("README.md", "(doc/design/driver.rst)", "(doc/design/car.rst)", "there is no doc/design/car.rst"),
     ("doc/design/driver.rst", "``burst_add()``", "``burst_sub()``", "no function burst_sub()"),
-])
-def test_a_guide_that_says_other_than_the_code_is_found(copy, file, old, new, words):
-    run(["/usr/bin/python3", copy / "devtools/check-guide.py"]).ok()
-    change(copy, file, old, new)
-    complains(copy, "check-guide.py", words)
+]
+
+
+@pytest.mark.quick
+def test_a_guide_that_says_other_than_the_code_is_found(copy):
+    finds_each(copy, "check-guide.py", SAYINGS)
 
 
 C_TEST = """/* Conformance: %s. */
@@ -109,8 +120,7 @@ def test_marks_of_python_and_c_tests_become_the_table(copy):
     assert "unmarked" not in (copy / ITEMS).read_text()
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("c,py,items,words", [
+ALONE = [
     (("1", "the_first_holds"), ("", "2, 9"), None, "there is no conformance item 9"),
     (("1", "another"), ("", "2"), None, "a conformance mark stands above no test"),
     (("1", "the_first_holds"), ("pytestmark = [pytest.mark.conformance(1)]\n", "2"), None,
@@ -118,11 +128,15 @@ def test_marks_of_python_and_c_tests_become_the_table(copy):
     (("1", "the_first_holds"), ("", "2, 3"), None, "item 3 has tests and is said to be open"),
     (("1", "the_first_holds"), ("", "2"), ("open 3: it is late\n", ""), "item 3 has neither a test"),
     (("1", "the_first_holds"), ("", "2"), ("open 3: it", "partly 3: it"), "item 3 is said to be proved"),
-])
-def test_a_mark_or_an_item_that_stands_alone_is_found(copy, c, py, items, words):
-    (copy / "app/test/test_a.c").write_text(C_TEST % c)
-    (copy / "app/test/test_b.py").write_text(PY_TEST % py)
-    if items:
-        change(copy, ITEMS, *items)
-    complains(copy, "gen-conformance.py", words)
-    complains(copy, "gen-conformance.py", words, "--check")
+]
+
+
+@pytest.mark.quick
+def test_a_mark_or_an_item_that_stands_alone_is_found(copy):
+    for c, py, items, words in ALONE:
+        (copy / "app/test/test_a.c").write_text(C_TEST % c)
+        (copy / "app/test/test_b.py").write_text(PY_TEST % py)
+        text = change(copy, ITEMS, *(items or ("", "")))
+        complains(copy, "gen-conformance.py", words, "--check")
+        complains(copy, "gen-conformance.py", words)
+        (copy / ITEMS).write_text(text)
