@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import textwrap
 
 import pytest
 
@@ -62,6 +63,32 @@ def test_a_nic_that_the_kernel_does_not_bind_stays_where_it_was(machine):
     assert bound(server) == ("hv_netvsc", "")
     done = server.exec([BIND, "bind", GUID])
     assert done.status == 1 and "without a monitor" in done.err
+    assert bound(server) == ("hv_netvsc", "")
+
+
+def by_hand():
+    """The guide's commands for binding, back, and before Linux 4.18."""
+    text = (TREE / "doc/guides/nics/netvsc.rst").read_text()
+    blocks = [textwrap.dedent(b) for b in
+              re.findall(r"code-block:: none\n\n((?:   .+\n)+)", text) if "/sys/bus/vmbus" in b]
+    assert len(blocks) == 3
+    # The interface and the module are the real kernel's.
+    return [re.sub(r"^modprobe.*|^device=.*", "", b, flags=re.M) for b in blocks]
+
+
+@pytest.mark.quick
+def test_the_guides_commands_bind_a_nic_by_hand_and_back(machine):
+    to_uio, back, new_id = by_hand()
+    server = machine.serve(NIC)
+    server.exec([BIND, "unbind", GUID]).ok()
+    begin = f"set -eu; device={GUID}; "
+    server.exec(["bash", "-c", begin + to_uio]).ok()
+    assert bound(server) == ("uio_hv_generic", "uio_hv_generic")
+    server.exec(["bash", "-c", begin + back]).ok()
+    assert bound(server) == ("hv_netvsc", "")
+    # hvsim's driver was told already, as the kernel's may have been.
+    done = server.exec(["bash", "-c", begin + new_id])
+    assert done.status == 1 and "File exists" in done.err
     assert bound(server) == ("hv_netvsc", "")
 
 
@@ -123,6 +150,17 @@ def test_a_nic_that_the_machine_needs_is_refused_unless_forced(tmp_path, use, sa
     run([*tool, "bind", "--dry-run", "--force", "eth1"]).ok()
     assert (folder / f"sys/bus/vmbus/devices/{GUID}/driver_override").read_text() == "(null)\n"
     assert run([*tool, "bind", "eth7"]).status == 1
+
+
+@pytest.mark.quick
+def test_without_driver_override_the_driver_is_told_of_the_class(tmp_path):
+    """Linux before 4.18."""
+    folder = fake_machine(tmp_path)
+    (folder / f"sys/bus/vmbus/devices/{GUID}/driver_override").unlink()
+    done = run([BIND, "--root", folder, "bind", "--dry-run", GUID]).ok()
+    written = re.findall(r"^  (\S+) > .*/(\S+/\S+)$", done.err, re.M)
+    assert written == [("f8615163-df3e-46c5-913f-f2d2f965ed0e", "uio_hv_generic/new_id"),
+                       (GUID, "hv_netvsc/unbind"), (GUID, "uio_hv_generic/bind")]
 
 
 # ---- survey and run ----
