@@ -145,8 +145,11 @@ def check_paths(tree):
 def guide_text(tree):
     """The guide with what it includes."""
     path = tree / GUIDE
-    return re.sub(r"^\.\. include:: (\S+)\n", lambda m: (path.parent / m.group(1)).read_text(),
-                  path.read_text(), flags=re.M)
+
+    def included(match):
+        part = path.parent / match.group(1)
+        return part.read_text() if part.exists() else sys.exit(f"check-guide: there is no {part}")
+    return re.sub(r"^\.\. include:: (\S+)\n", included, path.read_text(), flags=re.M)
 
 
 def main():
