@@ -71,7 +71,9 @@ class Report:
     def masked(self, text):
         if not self.mask:
             return text
-        host = re.escape(platform.node())
+        home, host = str(Path.home()), re.escape(platform.node())
+        if len(home) > 1:
+            text = text.replace(home + "/", "~/")
         uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
         for kind, pattern in (
                 ("uuid", uuid), ("mac", r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"),
@@ -184,7 +186,8 @@ def survey_hypervisor(report):
     report.fact("isolated (confidential)", isolation())
     report.fact("memory encryption flags", " ".join(encryption_flags()) or "none")
     report.say("kernel messages about it:")
-    found = [line for line in output("dmesg").splitlines() if DMESG.search(line)]
+    found = [line for line in output("dmesg").splitlines()
+             if DMESG.search(line) and "ommand line" not in line]
     for line in found[:60] or ["(none, or dmesg is root's)"]:
         report.say("  " + line)
 
@@ -471,7 +474,10 @@ def exercise(report, args, facts):
         why = str(stop)
         report.say(f"interrupted: {why}", loud=True)
     finally:
-        hold_signals()
+        try:
+            hold_signals()
+        except Interrupted as stop:
+            why = str(stop)
         good = give_back(report, facts, was_up) and good
     report.head("devices afterwards")
     survey_devices(report)
@@ -486,7 +492,10 @@ def hold_signals():
 
 
 def catch_signals():
+    """The first one ends the run; from then on all are ignored, or the second
+    Ctrl-C would end the giving back."""
     def stop(number, _frame):
+        hold_signals()
         raise Interrupted(signal.Signals(number).name)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
