@@ -174,7 +174,14 @@ def isolation():
 
 def confidential():
     """The host cannot read this guest's memory: no page lists."""
-    return isolation().startswith("yes") or bool({"tdx_guest", "sev_snp"} & set(encryption_flags()))
+    return (isolation().startswith("yes") or cvm() not in ("none", "?")
+            or bool({"tdx_guest", "sev_snp"} & set(encryption_flags())))
+
+
+def cvm():
+    """What systemd makes of it; "?" before systemd 254."""
+    word = output("systemd-detect-virt", "--cvm")
+    return word if re.fullmatch(r"[\w-]+", word) else "?"
 
 
 def survey_hypervisor(report):
@@ -184,6 +191,7 @@ def survey_hypervisor(report):
     report.fact("cpuid vendor", struct.pack("<3I", *base[1:]).decode("latin-1").strip("\0")
                 if base else "?")
     report.fact("isolated (confidential)", isolation())
+    report.fact("confidential VM, by systemd", cvm())
     report.fact("memory encryption flags", " ".join(encryption_flags()) or "none")
     report.say("kernel messages about it:")
     found = [line for line in output("dmesg").splitlines()
