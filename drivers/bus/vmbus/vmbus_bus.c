@@ -10,6 +10,7 @@
  */
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@
 #include "vmbus_log.h"
 
 #define VMBUS_BUS_NAME "vmbus"
+/* No name of a device: what one copy of this plugin says to another. */
+#define VMBUS_BUS_TWIN "librte_netvsc: are you there?"
 
 RTE_LOG_REGISTER(vmbus_logtype, bus.vmbus, NOTICE);
 
@@ -37,16 +40,37 @@ static struct rte_bus vmbus_bus;
 
 /* ---- names ---- */
 
-/* EAL asks whether a name is one of ours; addr may be NULL. */
+/* EAL asks whether a name is one of ours; addr may be NULL. So does another copy
+ * of this plugin, to find out whether the bus it meets is its twin. */
 static int
 bus_parse(const char *name, void *addr)
 {
 	uint8_t guid[VMBUS_GUID_BYTES];
-	int ret = vmbus_guid_parse(name, guid);
+	int ret;
 
+	if (addr == NULL && strcmp(name, VMBUS_BUS_TWIN) == 0)
+		return 0;
+	ret = vmbus_guid_parse(name, guid);
 	if (ret == 0 && addr != NULL)
 		memcpy(addr, guid, sizeof(guid));
 	return ret;
+}
+
+/* How devargs and devices are brought together, by EAL since 26.07. */
+static __rte_unused int
+bus_compare(const char *name1, const char *name2)
+{
+	uint8_t guid1[VMBUS_GUID_BYTES], guid2[VMBUS_GUID_BYTES];
+
+	if (vmbus_guid_parse(name1, guid1) != 0 || vmbus_guid_parse(name2, guid2) != 0)
+		return strcmp(name1, name2);
+	return memcmp(guid1, guid2, sizeof(guid1));
+}
+
+static inline struct vmbus_device *
+to_vmbus(const struct rte_device *dev)
+{
+	return (struct vmbus_device *)((uintptr_t)dev - offsetof(struct vmbus_device, device));
 }
 
 static struct vmbus_device *
@@ -118,6 +142,7 @@ static void
 device_free(struct vmbus_device *device)
 {
 	TAILQ_REMOVE(&devices, device, next);
+	vmbus_compat_device_remove(&vmbus_bus, &device->device);
 	free(device);
 }
 
@@ -178,6 +203,7 @@ scan_one(const char *name)
 	vmbus_guid_format(sysfs.instance, device->name);
 	device->device.name = device->name;
 	device->device.bus = &vmbus_bus;
+	vmbus_compat_device_add(&vmbus_bus, &device->device);
 	device->device.numa_node = sysfs.numa_node;
 	device->device.devargs = devargs_find(device);
 }
@@ -221,13 +247,22 @@ device_ignored(const struct vmbus_device *device)
 	return args != NULL && args->policy == RTE_DEV_BLOCKED;
 }
 
+static bool
+bus_match(const struct rte_driver *drv, const struct rte_device *dev)
+{
+	const struct vmbus_driver *driver = (const struct vmbus_driver *)
+		((uintptr_t)drv - offsetof(struct vmbus_driver, driver));
+
+	return memcmp(driver->class_id, to_vmbus(dev)->sysfs.class_id, VMBUS_GUID_BYTES) == 0;
+}
+
 static struct vmbus_driver *
 driver_match(const struct vmbus_device *device)
 {
 	struct vmbus_driver *driver;
 
 	TAILQ_FOREACH(driver, &drivers, next)
-		if (memcmp(driver->class_id, device->sysfs.class_id, VMBUS_GUID_BYTES) == 0)
+		if (bus_match(&driver->driver, &device->device))
 			return driver;
 	return NULL;
 }
@@ -261,7 +296,7 @@ device_probe(struct vmbus_device *device)
 }
 
 static int
-bus_probe(void)
+bus_probe(VMBUS_COMPAT_BUS_ARG)
 {
 	struct vmbus_device *device;
 
@@ -294,12 +329,6 @@ device_remove(struct vmbus_device *device)
 
 /* ---- run time ---- */
 
-static inline struct vmbus_device *
-to_vmbus(const struct rte_device *dev)
-{
-	return (struct vmbus_device *)((uintptr_t)dev - offsetof(struct vmbus_device, device));
-}
-
 static struct vmbus_device *
 device_after(const struct rte_device *start)
 {
@@ -307,7 +336,8 @@ device_after(const struct rte_device *start)
 }
 
 static struct rte_device *
-bus_find_device(const struct rte_device *start, rte_dev_cmp_t cmp, const void *data)
+bus_find_device(VMBUS_COMPAT_BUS_FIRST const struct rte_device *start, rte_dev_cmp_t cmp,
+	const void *data)
 {
 	struct vmbus_device *device;
 
@@ -319,7 +349,8 @@ bus_find_device(const struct rte_device *start, rte_dev_cmp_t cmp, const void *d
 
 /* "name=UUID" is the one filter there is. */
 static void *
-bus_dev_iterate(const void *start, const char *str, const struct rte_dev_iterator *it)
+bus_dev_iterate(VMBUS_COMPAT_BUS_FIRST const void *start, const char *str,
+	const struct rte_dev_iterator *it)
 {
 	static const char *const keys[] = { "name", NULL };
 	struct rte_kvargs *kvargs = NULL;
@@ -343,7 +374,7 @@ bus_dev_iterate(const void *start, const char *str, const struct rte_dev_iterato
 }
 
 static int
-bus_plug(struct rte_device *dev)
+bus_plug(VMBUS_COMPAT_DRIVER_FIRST struct rte_device *dev)
 {
 	return device_probe(to_vmbus(dev));
 }
@@ -354,13 +385,15 @@ bus_unplug(struct rte_device *dev)
 	struct vmbus_device *device = to_vmbus(dev);
 	int ret = device_remove(device);
 
+	/* Kept until the next scan, which refreshes or frees it: EAL may still look
+	 * at the device it asked to unplug. */
 	if (ret == 0)
-		device_free(device);    /* the next scan finds it again, if it is there */
+		device->device.devargs = NULL;
 	return ret;
 }
 
 static int
-bus_cleanup(void)
+bus_cleanup(VMBUS_COMPAT_BUS_ARG)
 {
 	struct vmbus_device *device, *next;
 	int error = 0;
@@ -395,6 +428,8 @@ void
 vmbus_driver_register(struct vmbus_driver *driver)
 {
 	TAILQ_INSERT_TAIL(&drivers, driver, next);
+	if (vmbus_bus.name != NULL)     /* else this program does without us */
+		vmbus_compat_driver_add(&vmbus_bus, &driver->driver);
 }
 
 void
@@ -405,15 +440,48 @@ vmbus_driver_unregister(struct vmbus_driver *driver)
 
 static struct rte_bus vmbus_bus = {
 	.scan = bus_scan,
-	.probe = bus_probe,
-	.find_device = bus_find_device,
-	.plug = bus_plug,
-	.unplug = bus_unplug,
+	VMBUS_COMPAT_OP(probe, bus_probe),
+	VMBUS_COMPAT_OP(find_device, bus_find_device),
+	VMBUS_COMPAT_OPS(bus_plug, bus_unplug, bus_match, bus_compare),
 	.parse = bus_parse,
 	.get_iommu_class = bus_get_iommu_class,
-	.dev_iterate = bus_dev_iterate,
-	.cleanup = bus_cleanup,
+	VMBUS_COMPAT_OP(dev_iterate, bus_dev_iterate),
+	VMBUS_COMPAT_OP(cleanup, bus_cleanup),
 };
+
+/* ---- loading ---- */
+
+static int
+not_twin(const struct rte_bus *bus, const void *data)
+{
+	(void)data;
+	return strcmp(bus->name, VMBUS_BUS_NAME) != 0 || bus->parse == NULL ||
+		bus->parse(VMBUS_BUS_TWIN, NULL) != 0;
+}
+
+/* The file that holds a function. */
+static const char *
+file_of(const void *function)
+{
+	Dl_info info;
+
+	return dladdr(function, &info) != 0 && info.dli_fname != NULL ? info.dli_fname : "?";
+}
+
+/* One installed among DPDK's own plugins, and one given with -d: the first that
+ * EAL loads serves, the other one does nothing. */
+static bool
+twin_found(void)
+{
+	const struct rte_bus *twin = rte_bus_find(NULL, not_twin, NULL);
+
+	if (twin == NULL)
+		return false;
+	fprintf(stderr, "librte_netvsc: %s is loaded already: %s is not used\n",
+		file_of((const void *)(uintptr_t)twin->parse),
+		file_of((const void *)(uintptr_t)bus_parse));
+	return true;
+}
 
 /* Structures of the bus and of ethdev differ between ABIs: into a program of
  * another one nothing is registered. */
@@ -426,6 +494,9 @@ RTE_INIT_PRIO(vmbus_register, BUS)
 			" %s: not used; build it against the program's DPDK\n", program);
 		return;
 	}
+	if (twin_found())
+		return;
 	vmbus_bus.name = VMBUS_BUS_NAME;
 	rte_bus_register(&vmbus_bus);
+	vmbus_compat_bus_init(&vmbus_bus);
 }

@@ -40,5 +40,42 @@
 #define NETVSC_COMPAT_QSTATS_PASS
 #define NETVSC_COMPAT_QSTATS_OF(stats) (stats)
 #endif
+/* Is there room for queue i? The constant that says how many is public no more. */
+#define NETVSC_COMPAT_QSTATS_HAVE(stats, i) (NETVSC_COMPAT_QSTATS_OF(stats) != NULL && \
+	(i) < RTE_DIM(NETVSC_COMPAT_QSTATS_OF(stats)->q_ipackets))
+
+/* 23.11 names hash algorithms; ethdev refuses what is not among these. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+#define NETVSC_COMPAT_RSS_INFO_SET(info) \
+	((info)->rss_algo_capa = RTE_ETH_HASH_ALGO_CAPA_MASK(DEFAULT) | \
+		RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ))
+#define NETVSC_COMPAT_RSS_ALGORITHM_SET(conf) \
+	((conf)->algorithm = RTE_ETH_HASH_FUNCTION_TOEPLITZ)
+#else
+#define NETVSC_COMPAT_RSS_INFO_SET(info) RTE_SET_USED(info)
+#define NETVSC_COMPAT_RSS_ALGORITHM_SET(conf) RTE_SET_USED(conf)
+#endif
+
+/* 24.03 counts the descriptors of a transmit queue that are in use. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+#define NETVSC_COMPAT_TX_QUEUE_COUNT_SET(eth, function) ((eth)->tx_queue_count = (function))
+#else
+#define NETVSC_COMPAT_TX_QUEUE_COUNT_SET(eth, function) RTE_SET_USED(function)
+#endif
+
+/* 24.11 asks what ethdev shall set again after a start. Nothing: address, filter
+ * and lists outlive a stop, and the driver restores them after a reopen. */
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+static inline uint64_t
+netvsc_compat_restore_flags(struct rte_eth_dev *eth, enum rte_eth_dev_operation operation)
+{
+	RTE_SET_USED(eth);
+	RTE_SET_USED(operation);
+	return 0;
+}
+#define NETVSC_COMPAT_OPS .get_restore_flags = netvsc_compat_restore_flags,
+#else
+#define NETVSC_COMPAT_OPS
+#endif
 
 #endif /* NETVSC_COMPAT_H */

@@ -330,6 +330,7 @@ static const struct eth_dev_ops netvsc_ops = {
 	.xstats_get = netvsc_xstats_get,
 	.xstats_get_names = netvsc_xstats_get_names,
 	.xstats_reset = netvsc_stats_reset,
+	NETVSC_COMPAT_OPS
 };
 
 void
@@ -340,6 +341,7 @@ netvsc_ethdev_init(struct rte_eth_dev *eth)
 	eth->tx_pkt_burst = netvsc_tx_burst;
 	eth->tx_pkt_prepare = netvsc_tx_prepare;
 	eth->rx_queue_count = netvsc_rx_queue_count;
+	NETVSC_COMPAT_TX_QUEUE_COUNT_SET(eth, netvsc_tx_queue_count);
 	eth->rx_descriptor_status = netvsc_rx_descriptor_status;
 	eth->tx_descriptor_status = netvsc_tx_descriptor_status;
 	eth->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;

@@ -73,6 +73,7 @@ netvsc_infos_get(struct rte_eth_dev *eth, struct rte_eth_dev_info *info)
 	info->reta_size = dev->host.reta_size;
 	info->hash_key_size = dev->host.reta_size != 0 ? NDIS_RSS_KEY_BYTES : 0;
 	info->flow_type_rss_offloads = dev->host.rss_hf;
+	NETVSC_COMPAT_RSS_INFO_SET(info);
 	info->dev_capa = RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 		RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
 	queue_limits(dev, info);

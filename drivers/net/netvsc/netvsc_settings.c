@@ -227,6 +227,7 @@ netvsc_rss_hash_conf_get(struct rte_eth_dev *eth, struct rte_eth_rss_conf *conf)
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
 	conf->rss_hf = dev->rss.hf;
+	NETVSC_COMPAT_RSS_ALGORITHM_SET(conf);
 	if (conf->rss_key != NULL && conf->rss_key_len >= NDIS_RSS_KEY_BYTES)
 		memcpy(conf->rss_key, dev->rss.key, NDIS_RSS_KEY_BYTES);
 	conf->rss_key_len = NDIS_RSS_KEY_BYTES;

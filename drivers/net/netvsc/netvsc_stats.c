@@ -123,7 +123,7 @@ rx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_
 		stats->ibytes += sums.bytes;
 		stats->ierrors += sums.errors;
 		stats->rx_nombuf += RX_SINCE(rxq, mbuf_waits);
-		if (NETVSC_COMPAT_QSTATS_OF(stats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (!NETVSC_COMPAT_QSTATS_HAVE(stats, i))
 			continue;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ipackets[i] = sums.packets;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ibytes[i] = sums.bytes;
@@ -144,7 +144,7 @@ tx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_
 		stats->opackets += sums.packets;
 		stats->obytes += sums.bytes;
 		stats->oerrors += sums.errors;
-		if (NETVSC_COMPAT_QSTATS_OF(stats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (!NETVSC_COMPAT_QSTATS_HAVE(stats, i))
 			continue;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_opackets[i] = sums.packets;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_obytes[i] = sums.bytes;

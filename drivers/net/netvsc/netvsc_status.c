@@ -56,20 +56,28 @@ netvsc_rx_descriptor_status(void *queue, uint16_t offset)
 }
 
 int
-netvsc_tx_descriptor_status(void *queue, uint16_t offset)
+netvsc_tx_queue_count(void *queue)
 {
 	struct netvsc_txq *txq = queue;
-	uint32_t used = 0;
+	uint32_t used;
+
+	if (!netvsc_gate_enter(&txq->gate))
+		return 0;
+	channel_look(txq->channel);
+	netvsc_tx_reap(txq, UINT32_MAX);
+	used = txq->nb_desc - txq->free_count;
+	netvsc_gate_leave(&txq->gate);
+	return (int)used;
+}
+
+int
+netvsc_tx_descriptor_status(void *queue, uint16_t offset)
+{
+	const struct netvsc_txq *txq = queue;
 
 	if (offset >= txq->nb_desc)
 		return -EINVAL;
-	if (netvsc_gate_enter(&txq->gate)) {
-		channel_look(txq->channel);
-		netvsc_tx_reap(txq, UINT32_MAX);
-		used = txq->nb_desc - txq->free_count;
-		netvsc_gate_leave(&txq->gate);
-	}
-	return offset < used ? RTE_ETH_TX_DESC_FULL : RTE_ETH_TX_DESC_DONE;
+	return offset < netvsc_tx_queue_count(queue) ? RTE_ETH_TX_DESC_FULL : RTE_ETH_TX_DESC_DONE;
 }
 
 int

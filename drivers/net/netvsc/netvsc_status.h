@@ -10,6 +10,7 @@
 
 NETVSC_COMPAT_QUEUE_COUNT netvsc_rx_queue_count(void *queue);
 int netvsc_rx_descriptor_status(void *queue, uint16_t offset);
+int netvsc_tx_queue_count(void *queue);
 int netvsc_tx_descriptor_status(void *queue, uint16_t offset);
 /* Frees what the host has completed, at most `count` mbufs (0: all); returns
  * how many mbufs that were. Copied frames were freed when they were sent. */
