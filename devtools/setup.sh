@@ -23,7 +23,7 @@ tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping 
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
 full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx
-	python3-myst-parser)
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 
 check_only=0
 while [ $# -gt 0 ]; do

@@ -166,9 +166,19 @@ int rte_eth_dev_release_port(struct rte_eth_dev *dev);
 __rte_internal
 int rte_eth_dev_callback_process(struct rte_eth_dev *dev, enum rte_eth_event_type event,
 	void *ret_param);
-__rte_internal
-int rte_eth_linkstatus_set(const struct rte_eth_dev *dev, const struct rte_eth_link *link);
-__rte_internal
-void rte_eth_linkstatus_get(const struct rte_eth_dev *dev, struct rte_eth_link *link);
+
+/* Inline, in all versions: no library has them. */
+static inline int
+rte_eth_linkstatus_set(struct rte_eth_dev *dev, const struct rte_eth_link *link)
+{
+	dev->data->dev_link = *link;
+	return 0;
+}
+
+static inline void
+rte_eth_linkstatus_get(const struct rte_eth_dev *dev, struct rte_eth_link *link)
+{
+	*link = dev->data->dev_link;
+}
 
 #endif /* ETHDEV_DRIVER_H */
