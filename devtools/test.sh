@@ -124,6 +124,9 @@ if [ $tier = full ]; then
 		for level in 0 1 2; do
 			step "build at -O$level" build_tree "$build-O$level" -Doptimization=$level
 		done
+		step "drivers at every level, for old and new processors" devtools/build-variants.sh
+		step "drivers for every DPDK generation" devtools/check-dpdk-versions.sh --offline
+		step "plugin for arm64" devtools/cross-arm64.sh
 	fi
 else
 	say "left out: the full tier (long scenarios, sanitizer and clang builds): --full"

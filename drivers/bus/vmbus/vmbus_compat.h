@@ -158,4 +158,9 @@ vmbus_compat_same_abi(const char *version)
 	return strncmp(version, VMBUS_COMPAT_ABI ".", sizeof(VMBUS_COMPAT_ABI)) == 0;
 }
 
+/* 25.07 lists exported symbols in the sources, in its own tree only. */
+#ifndef RTE_EXPORT_INTERNAL_SYMBOL
+#define RTE_EXPORT_INTERNAL_SYMBOL(name)
+#endif
+
 #endif /* VMBUS_COMPAT_H */
