@@ -20,6 +20,7 @@ struct shape {
 	uint32_t bytes;
 	unsigned int segments;
 	bool tso;
+	bool cross;     /* pieces after the first lie across a page boundary */
 };
 
 static struct shape
@@ -29,6 +30,7 @@ shape_of(const struct words *words)
 		.bytes = RTE_MIN((uint32_t)word_number(words, "bytes", 64), OPS_FRAME_MAX),
 		.segments = (unsigned int)word_number(words, "segs", 1),
 		.tso = word_number(words, "tso", 0) != 0,
+		.cross = word_number(words, "cross", 0) != 0,
 	};
 }
 
@@ -72,6 +74,61 @@ piece(struct rte_mempool *pool, const uint8_t *from, uint32_t bytes)
 	return m;
 }
 
+#define PAGE 4096u
+#define SHARERS 32768u          /* of one buffer: its reference count has 16 bits */
+
+/* The offset of a page boundary that has room on both sides; 0: there is none. */
+static uint16_t
+boundary_of(const struct rte_mbuf *m)
+{
+	uint32_t at = PAGE - (uint32_t)((uintptr_t)m->buf_addr % PAGE);
+
+	return at >= 512 && at + 512 <= m->buf_len ? (uint16_t)at : 0;
+}
+
+/* A buffer of the receive pool with a boundary in it; those without one that
+ * were met are given back. */
+static struct rte_mbuf *
+boundary_find(const struct ops *ops)
+{
+	struct rte_mbuf *without[16], *m;
+	unsigned int n = 0;
+
+	while ((m = rte_pktmbuf_alloc(ops->pool)) != NULL && boundary_of(m) == 0) {
+		without[n++] = m;
+		if (n == RTE_DIM(without)) {
+			m = NULL;
+			break;
+		}
+	}
+	rte_pktmbuf_free_bulk(without, n);
+	return m;
+}
+
+/* A piece across a boundary, in a buffer that many share: a long page list
+ * for little memory. Its bytes are whatever is there. */
+static struct rte_mbuf *
+piece_across(const struct ops *ops, uint32_t bytes)
+{
+	static struct rte_mbuf *shared;
+	static unsigned int sharers;
+	struct rte_mbuf *m;
+
+	if (shared == NULL || sharers++ == SHARERS) {
+		rte_pktmbuf_free(shared);
+		shared = boundary_find(ops);
+		sharers = 0;
+	}
+	m = shared != NULL ? rte_pktmbuf_alloc(ops->tx_pool) : NULL;
+	if (m == NULL)
+		return NULL;
+	rte_pktmbuf_attach(m, shared);
+	m->data_off = (uint16_t)(boundary_of(shared) - bytes / 2);
+	m->data_len = (uint16_t)bytes;
+	m->pkt_len = bytes;
+	return m;
+}
+
 static struct rte_mbuf *
 frame_make(const struct ops *ops, const struct shape *shape)
 {
@@ -83,7 +140,8 @@ frame_make(const struct ops *ops, const struct shape *shape)
 	for (unsigned int i = 0; i < shape->segments; i++) {
 		uint32_t part = i + 1 == shape->segments ? shape->bytes - at :
 			i == 0 ? (uint32_t)HEADERS : (shape->bytes - at) / (shape->segments - i);
-		struct rte_mbuf *m = piece(ops->tx_pool, frame + at, part);
+		struct rte_mbuf *m = shape->cross && i > 0 ? piece_across(ops, part) :
+			piece(ops->tx_pool, frame + at, part);
 
 		if (m == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0)) {
 			rte_pktmbuf_free(m);
