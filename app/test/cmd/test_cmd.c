@@ -113,6 +113,8 @@ every_command_explains_itself_with_examples(void **state)
 	assert_int_equal(shell("$HVSIM profiles"), 0);
 	expect_in_output("ws2022");
 	expect_in_output("6.12.41");
+	assert_int_equal(shell("$HVSIM faults"), 0);
+	expect_in_output("transfer-id");
 }
 
 static void
@@ -124,7 +126,9 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 	} cases[] = {
 		{ "", "hvsim: a command is missing; see 'hvsim --help'\n" },
 		{ "frob", "hvsim: there is no command \"frob\"; there are run, serve, exec, ctl, "
-			"top, trace, ports, profiles\n" },
+			"top, trace, ports, profiles, faults\n" },
+		{ "run --fault frob -- true", "hvsim: run: there is no fault \"frob\"; see 'hvsim "
+			"faults'\n" },
 		{ "run", "hvsim: run: a command is missing: hvsim run [OPTIONS] -- COMMAND\n" },
 		{ "run --frob -- true", "hvsim: run: there is no option --frob; see 'hvsim run "
 			"--help'\n" },
@@ -160,7 +164,8 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 		{ "exec", "hvsim: exec: a command is missing: hvsim exec [OPTIONS] -- COMMAND\n" },
 		{ "ctl", "hvsim: ctl: say what to do; see 'hvsim ctl --help'\n" },
 		{ "ctl frob", "hvsim: ctl: cannot \"frob\"; there are list, counters, profiles, "
-			"guest, link, speed, network-change, offload, vf, nic, port, capture\n" },
+			"guest, link, speed, network-change, offload, vf, nic, port, capture, "
+			"faults, fault\n" },
 		{ "ctl nic", "hvsim: ctl: write it as: hvsim ctl nic add|remove|offer|delete "
 			"...\n" },
 		{ "ctl capture frob", "hvsim: ctl: write it as: hvsim ctl capture start|stop "

@@ -260,6 +260,38 @@ a_guest_that_is_not_ready_is_no_error(void **state)
 	json_decref(result);
 }
 
+/* Whether a fault is armed, as the answer to "faults" has it. */
+static bool
+fault_is_armed(const char *name)
+{
+	char error[512];
+	json_t *result = ask("{\"v\":1,\"cmd\":\"faults\"}", error);
+	json_t *fault;
+	size_t i;
+	bool armed = false;
+
+	assert_non_null(result);
+	json_array_foreach(json_object_get(result, "faults"), i, fault)
+		if (strcmp(json_string_value(json_object_get(fault, "name")), name) == 0)
+			armed = json_is_true(json_object_get(fault, "armed"));
+	json_decref(result);
+	return armed;
+}
+
+static void
+a_fault_is_armed_and_disarmed(void **state)
+{
+	char error[512];
+
+	(void)state;
+	assert_false(fault_is_armed("unread"));
+	json_decref(ask("{\"v\":1,\"cmd\":\"fault-arm\",\"fault\":\"unread:queue=1\"}", error));
+	assert_true(fault_is_armed("unread"));
+	assert_false(fault_is_armed("silent"));
+	json_decref(ask("{\"v\":1,\"cmd\":\"fault-disarm\",\"fault\":\"unread\"}", error));
+	assert_false(fault_is_armed("unread"));
+}
+
 static void
 a_wrong_request_is_refused_in_one_sentence(void **state)
 {
@@ -274,7 +306,12 @@ a_wrong_request_is_refused_in_one_sentence(void **state)
 		{ "{\"v\":1,\"cmd\":\"frob\"}", "there is no command \"frob\"; there are: list "
 			"counters profiles guest link speed network-change offload vf nic-add "
 			"nic-remove nic-offer nic-delete port-add port-remove capture-start "
-			"capture-stop trace" },
+			"capture-stop faults fault-arm fault-disarm trace" },
+		{ "{\"v\":1,\"cmd\":\"fault-arm\",\"fault\":\"frob\"}",
+			"there is no fault \"frob\"; see 'hvsim faults'" },
+		{ "{\"v\":1,\"cmd\":\"fault-arm\"}", "\"fault\" is missing or not a string" },
+		{ "{\"v\":1,\"cmd\":\"fault-disarm\",\"fault\":\"unread\"}",
+			"no fault \"unread\" is armed" },
 		{ "{\"v\":1,\"cmd\":\"list\",\"nic\":\"nic0\"}",
 			"\"list\" does not know \"nic\"" },
 		{ "{\"v\":1,\"cmd\":\"link\",\"nic\":\"nix\",\"up\":true}",
@@ -485,6 +522,7 @@ main(void)
 		CASE(counters_come_from_every_owner),
 		CASE(what_happens_to_a_nic_reaches_it),
 		CASE(a_guest_that_is_not_ready_is_no_error),
+		CASE(a_fault_is_armed_and_disarmed),
 		CASE(a_wrong_request_is_refused_in_one_sentence),
 		CASE(a_nic_is_added_or_leaves_nothing_behind),
 		CASE(a_port_is_added_and_removed),
