@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Machine, wait_until
-from ops import Died, Hangs, Ops
+from lines import Died, Hangs, Ops
 
 DRIVERS = ("builtin", "ours")
 

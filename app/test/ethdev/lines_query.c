@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops.h"
+#include "lines.h"
 
 static void
 op_info(struct ops *ops, const struct words *words)

@@ -9,7 +9,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include "ops.h"
+#include "lines.h"
 
 #define WORDS_MAX 32u
 

@@ -11,7 +11,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
-#include "ops.h"
+#include "lines.h"
 
 #define BURST_MAX 512u
 #define HEADERS (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))

@@ -12,7 +12,7 @@
 #include <rte_dev.h>
 #include <rte_malloc.h>
 
-#include "ops.h"
+#include "lines.h"
 
 static void
 returned(int ret)

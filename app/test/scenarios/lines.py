@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""test_ops, told what to do line by line, on either driver as a guest of a
+"""test_lines, told what to do line by line, on either driver as a guest of a
 Server: the same lines for both."""
 
 import json
@@ -11,7 +11,7 @@ import threading
 
 from conftest import ETHDEV, NO_HUGE, cannot
 
-OPS = ETHDEV.parent / "test_ops"
+OPS = ETHDEV.parent / "test_lines"
 
 
 class Died(Exception):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef OPS_H
-#define OPS_H
+#ifndef LINES_H
+#define LINES_H
 
 /*
  * An ethdev application that does what it is told: one line in, "NAME
@@ -47,8 +47,8 @@ struct op {
 };
 
 /* Each ends with a row without a name. */
-extern const struct op port_ops[];      /* ops_port.c: life cycle, settings */
-extern const struct op query_ops[];     /* ops_query.c: what the port says of itself */
-extern const struct op frame_ops[];     /* ops_frame.c: traffic */
+extern const struct op port_ops[];      /* lines_port.c: life cycle, settings */
+extern const struct op query_ops[];     /* lines_query.c: what the port says of itself */
+extern const struct op frame_ops[];     /* lines_frame.c: traffic */
 
-#endif /* OPS_H */
+#endif /* LINES_H */
