@@ -318,7 +318,35 @@ def commands():
     return "\n".join(out)
 
 
+ARG_ROW = re.compile(r'\{ "(\w+)", ARG\(\w+\), (\w+), (\w+), "(\w+)",((?:\s*"(?:[^"\\]|\\.)*")+) \}')
+
+
+def driver_args():
+    text = (TREE / "drivers/net/netvsc/netvsc_args.c").read_text()
+    out = [".. list-table::", "   :header-rows: 1", "   :widths: 20 10 10 14 46", "",
+           "   * - key", "     - unit", "     - default", "     - range", "     - effect"]
+    for key, preset, most, unit, about in ARG_ROW.findall(text):
+        most = {"UINT32_MAX": "4294967295"}.get(most, most)
+        about = "".join(STRING.findall(about)).replace('\\"', '"')
+        out += [f"   * - ``{key}``", f"     - {unit}", f"     - {preset}",
+                f"     - 0 to {most}", f"     - {about}"]
+    return "\n".join(out) + "\n"
+
+
 # ---- checks ----
+
+def driver_args_unknown():
+    """Arguments that the plugin's own description does not name, and the other
+    way round."""
+    source = TREE / "drivers/net/netvsc"
+    rows = {row[0] for row in ARG_ROW.findall((source / "netvsc_args.c").read_text())}
+    known = set(re.findall(r'^\t\{ "(\w+)", ARG', (source / "netvsc_args.c").read_text(), re.M))
+    param = re.search(r"PARAM_STRING\((.*?)\);", (source / "netvsc_probe.c").read_text(), re.S)
+    told = set(re.findall(r"(\w+)=<", param.group(1)))
+    return ([f"netvsc_args.c: {name}: unit or effect missing" for name in sorted(known - rows)]
+            + [f"netvsc_probe.c: the parameter string and the table differ in {name}"
+               for name in sorted(known ^ told)])
+
 
 def counters_missing():
     """Counters that the program has and counters.rst does not."""
@@ -346,8 +374,9 @@ def design_files_missing():
     return errors
 
 
-TABLES = {"rules.inc": rules, "faults.inc": faults, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
-          "kernel-profiles.inc": kernel_profiles, "ports.inc": ports, "commands.inc": commands}
+TABLES = {"rules.inc": rules, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
+          "kernel-profiles.inc": kernel_profiles, "ports.inc": ports, "commands.inc": commands,
+          "../nics/netvsc-devargs.inc": driver_args}
 
 
 def main():
@@ -364,7 +393,7 @@ def main():
         elif not path.exists() or path.read_text() != text:
             errors.append(f"{name} is stale: run devtools/gen-tables.py")
     if check:
-        errors += counters_missing() + design_files_missing()
+        errors += counters_missing() + design_files_missing() + driver_args_unknown()
     print("\n".join(errors) if errors else f"tables: {len(TABLES)} are as the sources say")
     return 1 if errors else 0
 

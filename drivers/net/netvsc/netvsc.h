@@ -125,6 +125,7 @@ netvsc_tx_slot_complete(struct netvsc_tx_slot *slot, uint16_t generation)
 #define NETVSC_TID_CONTROL 0x80000000u
 
 struct netvsc_device;
+struct netvsc_kept;             /* netvsc_stats.h */
 
 struct netvsc_channel {
 	struct netvsc_device *dev;
@@ -219,6 +220,7 @@ struct netvsc_device {
 	bool mac_changed;           /* mac was set and is not the host's own */
 	bool multicast_listed;      /* the host took the list */
 	uint16_t mtu;
+	uint16_t mtu_refused;       /* the host made less of this one; 0 = of none yet */
 	struct rte_ether_addr mac;
 	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*: switched on */
 	uint32_t multicast_count;   /* may exceed the list: then all are let through */
@@ -227,6 +229,7 @@ struct netvsc_device {
 	uint16_t queue_limit;       /* channels that the kernel opened, where fewer than granted */
 	bool no_ptypes;             /* the application wants no packet types */
 	uint64_t base[NETVSC_DEVICE_COUNTERS];  /* of counters, at the last reset */
+	struct netvsc_kept *kept;   /* counters of queues that were released */
 
 	/* data path */
 	struct netvsc_sendbuf sendbuf;

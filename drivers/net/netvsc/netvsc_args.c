@@ -14,24 +14,30 @@
 #define ARG(member) offsetof(struct netvsc_args, member), \
 	sizeof(((struct netvsc_args *)0)->member)
 
+/* devtools/gen-tables.py makes the guide's table of it: a row is one argument,
+ * its last string what it does. */
 static const struct arg {
 	const char *key;
 	size_t offset, bytes;       /* bytes: 1 for a switch, 4 for a number */
 	uint32_t preset, max;
+	const char *unit;
+	const char *about;
 } args_known[] = {
-	/* How long the hypervisor may take to look at the monitor page, us. */
-	{ "latency", ARG(latency_us), 50, 6553 },
-	/* Received frames up to this many bytes are copied. */
-	{ "rx_copybreak", ARG(rx_copybreak), 256, UINT32_MAX },
-	/* Sent frames up to this many bytes are copied; larger ones go as page
-	 * lists, where those are possible. */
-	{ "tx_copybreak", ARG(tx_copybreak), 512, UINT32_MAX },
-	/* Larger received frames stay in the receive buffer. */
-	{ "rx_extmbuf_enable", ARG(rx_extmbuf), 0, 1 },
-	/* Allocate on the NUMA node that the kernel names for the device. */
-	{ "numa_aware", ARG(numa_aware), 0, 1 },
-	/* Let the host read frames from where they are. */
-	{ "tx_page_lists", ARG(tx_page_lists), 1, 1 },
+	{ "latency", ARG(latency_us), 50, 6553, "us",
+		"how long the hypervisor may take to look at the monitor page; small values cost the"
+		" host, large ones delay" },
+	{ "rx_copybreak", ARG(rx_copybreak), 256, UINT32_MAX, "bytes",
+		"received frames up to this are copied; without effect, as all are" },
+	{ "tx_copybreak", ARG(tx_copybreak), 512, UINT32_MAX, "bytes",
+		"sent frames up to this are copied into the send buffer; larger ones go as page lists,"
+		" where those are possible" },
+	{ "rx_extmbuf_enable", ARG(rx_extmbuf), 0, 1, "switch",
+		"larger received frames stay in the receive buffer; without effect yet" },
+	{ "numa_aware", ARG(numa_aware), 0, 1, "switch",
+		"memory on the NUMA node that the kernel names for the device" },
+	{ "tx_page_lists", ARG(tx_page_lists), 1, 1, "switch",
+		"the host reads large frames from where they are; 0: all are copied, and the host"
+		" reads nothing but its own buffers" },
 };
 
 static void
@@ -60,7 +66,8 @@ unknown_key(const char *device, const char *key)
 	for (unsigned int i = 0; i < RTE_DIM(args_known); i++)
 		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
 			i == 0 ? "" : ", ", args_known[i].key);
-	NETVSC_LOG(ERR, init, "%s: devargs: unknown key \"%s\"; there are: %s", device, key, known);
+	NETVSC_LOG(ERR, init, "%s: probe: devargs: unknown key \"%s\"; there are: %s", device, key,
+		known);
 	return -EINVAL;
 }
 
@@ -80,8 +87,8 @@ parse_one(const char *key, const char *text, void *opaque)
 	errno = 0;
 	value = text == NULL || *text < '0' || *text > '9' ? ULONG_MAX : strtoul(text, &end, 0);
 	if (value == ULONG_MAX || errno != 0 || *end != '\0' || value > arg->max) {
-		NETVSC_LOG(ERR, init, "%s: devargs: %s=%s: must be a number from 0 to %u",
-			parse->device, key, text == NULL ? "" : text, arg->max);
+		NETVSC_LOG(ERR, init, "%s: probe: devargs: %s=%s: must be a number from 0 to %u (%s)",
+			parse->device, key, text == NULL ? "" : text, arg->max, arg->unit);
 		return -EINVAL;
 	}
 	arg_store(parse->args, arg, (uint32_t)value);
@@ -101,7 +108,8 @@ netvsc_args_parse(const char *device, const char *text, struct netvsc_args *args
 		return 0;
 	kvargs = rte_kvargs_parse(text, NULL);
 	if (kvargs == NULL) {
-		NETVSC_LOG(ERR, init, "%s: devargs: \"%s\" is no list of key=value", device, text);
+		NETVSC_LOG(ERR, init, "%s: probe: devargs: \"%s\" is no list of key=value", device,
+			text);
 		return -EINVAL;
 	}
 	ret = rte_kvargs_process(kvargs, NULL, parse_one, &parse);

@@ -209,10 +209,16 @@ netvsc_dev_start(struct rte_eth_dev *eth)
 		return ret;
 	netvsc_queues_drain(eth);       /* what came late belongs to the past */
 	ret = netvsc_queues_start(eth);
-	if (ret == 0)
-		ret = netvsc_ndis_set_receiving(dev, eth->data->nb_rx_queues != 0);
 	if (ret < 0) {
-		NETVSC_LOG(ERR, init, "%s: start: packet filter: %s", dev->name, strerror(-ret));
+		NETVSC_LOG(ERR, init, "%s: start: host and kernel opened %u channels only",
+			dev->name, dev->channel_count);
+	} else {
+		ret = netvsc_ndis_set_receiving(dev, eth->data->nb_rx_queues != 0);
+		if (ret < 0)
+			NETVSC_LOG(ERR, init, "%s: start: packet filter: %s", dev->name,
+				dev->xact.fault);
+	}
+	if (ret < 0) {
 		netvsc_queues_stop(eth);
 		return ret;
 	}
@@ -243,6 +249,8 @@ netvsc_dev_stop(struct rte_eth_dev *eth)
 static int
 netvsc_dev_reset(struct rte_eth_dev *eth)
 {
+	/* It may be another host by now. */
+	netvsc_device_of(eth)->mtu_refused = 0;
 	return netvsc_ethdev_reopen(eth, RTE_ETHER_MTU, 1);
 }
 
@@ -254,8 +262,10 @@ netvsc_ethdev_destroy(struct rte_eth_dev *eth)
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 
-	if (dev->xact.pages == NULL)    /* probe did not come as far as that */
+	if (dev->xact.pages == NULL) {  /* probe did not come as far as that */
+		netvsc_stats_destroy(dev);
 		return;
+	}
 	netvsc_watch_stop(dev);
 	vmbus_device_unwatch(vmbus);
 	vmbus->driver_data = NULL;
@@ -267,6 +277,7 @@ netvsc_ethdev_destroy(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
 		netvsc_tx_queue_release(eth, i);
 	netvsc_sendbuf_destroy(&dev->sendbuf);
+	netvsc_stats_destroy(dev);
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
 		netvsc_channel_destroy(dev, i);
 	netvsc_xact_destroy(dev);
@@ -323,6 +334,7 @@ static const struct eth_dev_ops netvsc_ops = {
 	.rx_burst_mode_get = netvsc_rx_burst_mode_get,
 	.tx_burst_mode_get = netvsc_tx_burst_mode_get,
 	.fw_version_get = netvsc_fw_version_get,
+	.get_reg = netvsc_get_reg,
 	.eth_dev_priv_dump = netvsc_dump,
 
 	.stats_get = netvsc_stats_get,

@@ -4,10 +4,13 @@
 
 /* The port, for those who make it, and what its parts share. Control only. */
 
+#include <rte_dev_info.h>
+
 #include "netvsc.h"
 
-/* The host makes 1,500 of what is more than this. */
-#define NETVSC_MTU_MAX (9216u - RTE_ETHER_HDR_LEN)
+/* No host is known to allow more; what this one allows it says only when asked
+ * for, see netvsc_mtu_max(). */
+#define NETVSC_MTU_MAX 9216u
 
 static inline struct netvsc_device *
 netvsc_device_of(const struct rte_eth_dev *eth)
@@ -68,7 +71,10 @@ int netvsc_rx_burst_mode_get(struct rte_eth_dev *eth, uint16_t queue_id,
 	struct rte_eth_burst_mode *mode);
 int netvsc_tx_burst_mode_get(struct rte_eth_dev *eth, uint16_t queue_id,
 	struct rte_eth_burst_mode *mode);
+/* The largest MTU that the host is not known to refuse. */
+uint16_t netvsc_mtu_max(const struct netvsc_device *dev);
 int netvsc_fw_version_get(struct rte_eth_dev *eth, char *version, size_t bytes);
+int netvsc_get_reg(struct rte_eth_dev *eth, struct rte_dev_reg_info *regs);
 int netvsc_dump(struct rte_eth_dev *eth, FILE *file);
 int netvsc_is_removed(struct rte_eth_dev *eth);
 

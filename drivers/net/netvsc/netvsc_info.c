@@ -53,16 +53,27 @@ queue_limits(const struct netvsc_device *dev, struct rte_eth_dev_info *info)
 	info->default_txconf.tx_free_thresh = NETVSC_DESC_DEFAULT / 4;
 }
 
+/* A host cannot be asked what it allows: it is told an MTU once per open, and
+ * says what it made of it. NVSP 1 has no message to tell it one. */
+uint16_t
+netvsc_mtu_max(const struct netvsc_device *dev)
+{
+	if (dev->host.nvsp != 0 && dev->host.nvsp < NVSP_VERSION_2)
+		return dev->host.mtu;
+	return dev->mtu_refused != 0 ? (uint16_t)(dev->mtu_refused - 1) : NETVSC_MTU_MAX;
+}
+
 int
 netvsc_infos_get(struct rte_eth_dev *eth, struct rte_eth_dev_info *info)
 {
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
 	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = NETVSC_MTU_MAX;
-	info->max_rx_pktlen = NETVSC_MTU_MAX + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	info->max_mtu = netvsc_mtu_max(dev);
+	info->max_rx_pktlen = info->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
-	info->max_lro_pkt_size = UINT16_MAX;
+	if ((dev->host.rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
+		info->max_lro_pkt_size = UINT16_MAX;
 	info->max_mac_addrs = 1;
 	info->speed_capa = speed_capa(dev);
 	info->tx_offload_capa = dev->host.tx_offloads;

@@ -47,24 +47,47 @@ step_filter(struct netvsc_device *dev)
 /* In the order that hosts check: the configuration fixes the size of the
  * receive buffer's sections, and all of NVSP comes before RNDIS. Each message
  * is sent at most once per open: a second one ends the conversation. */
+#define AGAIN "bind the device to uio_hv_generic again; if that does not help, restart the guest"
+#define MEMORY "give EAL more memory (-m)"
+#define REPORT "report this host: its answer is none that the protocol knows"
 static const struct attach_step {
 	const char *name;
 	int (*run)(struct netvsc_device *dev);
+	const char *advice;         /* what to try where it fails */
 } attach_steps[] = {
-	{ "NVSP version", netvsc_nvsp_init },
-	{ "NDIS configuration", step_config },
-	{ "NDIS version", netvsc_nvsp_ndis_version },
-	{ "receive buffer", netvsc_nvsp_recv_buffer },
-	{ "memory for its sections", step_backlog },
-	{ "send buffer", netvsc_nvsp_send_buffer },
-	{ "RNDIS init", netvsc_rndis_init },
-	{ "packet filter", step_filter },
-	{ "MTU", netvsc_ndis_query_mtu },
-	{ "MAC address", netvsc_ndis_query_mac },
-	{ "offload capabilities", netvsc_offload_query },
-	{ "RSS capabilities", netvsc_rss_query },
-	{ "link state", netvsc_ndis_query_link },
+	{ "NVSP version", netvsc_nvsp_init, AGAIN },
+	{ "NDIS configuration", step_config, AGAIN },
+	{ "NDIS version", netvsc_nvsp_ndis_version, AGAIN },
+	{ "receive buffer", netvsc_nvsp_recv_buffer, AGAIN },
+	{ "memory for its sections", step_backlog, MEMORY },
+	{ "send buffer", netvsc_nvsp_send_buffer, AGAIN },
+	{ "RNDIS init", netvsc_rndis_init, AGAIN },
+	{ "packet filter", step_filter, AGAIN },
+	{ "MTU", netvsc_ndis_query_mtu, REPORT },
+	{ "MAC address", netvsc_ndis_query_mac, "set the adapter's MAC address on the host" },
+	{ "offload capabilities", netvsc_offload_query, REPORT },
+	{ "RSS capabilities", netvsc_rss_query, REPORT },
+	{ "link state", netvsc_ndis_query_link, REPORT },
 };
+
+/* The one line that says it all: device, step, the host's answer, what to try. */
+static int
+step_failed(struct netvsc_device *dev, const char *step, int ret, const char *advice)
+{
+	NETVSC_LOG(ERR, init, "%s: attach: %s: %s; %s", dev->name, step,
+		dev->xact.fault[0] != '\0' ? dev->xact.fault : strerror(-ret), advice);
+	return ret;
+}
+
+static int
+step_run(struct netvsc_device *dev, const struct attach_step *step)
+{
+	int ret;
+
+	dev->xact.fault[0] = '\0';
+	ret = step->run(dev);
+	return ret < 0 ? step_failed(dev, step->name, ret, step->advice) : 0;
+}
 
 int
 netvsc_link_attach(struct netvsc_device *dev)
@@ -75,12 +98,8 @@ netvsc_link_attach(struct netvsc_device *dev)
 	memset(&dev->host, 0, sizeof(dev->host));
 	dev->host.queues = 1;
 	dev->host.link_up = true;       /* until the host says otherwise */
-	for (unsigned int i = 0; i < RTE_DIM(attach_steps) && ret == 0; i++) {
-		ret = attach_steps[i].run(dev);
-		if (ret < 0)
-			NETVSC_LOG(ERR, init, "%s: attach: %s: %s", dev->name,
-				attach_steps[i].name, strerror(-ret));
-	}
+	for (unsigned int i = 0; i < RTE_DIM(attach_steps) && ret == 0; i++)
+		ret = step_run(dev, &attach_steps[i]);
 	if (ret < 0)
 		netvsc_link_detach(dev);
 	netvsc_xact_unlock(dev);
@@ -147,8 +166,10 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 {
 	int ret = vmbus_device_open(vmbus);
 
+	dev->xact.fault[0] = '\0';
 	if (ret < 0)
-		return ret;
+		return step_failed(dev, "opening the device", ret, "see that uio_hv_generic drives it,"
+			" that no other process has it and that this user may open /dev/uioN");
 	addresses_set(dev, vmbus);
 	dev->epoch++;
 	netvsc_xact_reset(dev);
@@ -220,6 +241,7 @@ netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vmbus,
 	int ret = 0;
 
 	netvsc_xact_lock(dev);
+	dev->xact.fault[0] = '\0';
 	if (dev->channel_count == 1 && wanted > 1) {
 		ret = netvsc_nvsp_subchannels(dev, wanted - 1);
 		if (ret > 0)
@@ -227,6 +249,8 @@ netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vmbus,
 		else if (ret == -EIO || ret == -ENOTSUP)        /* refused: one will do */
 			ret = netvsc_xact_alive(dev);
 	}
+	if (ret < 0)
+		step_failed(dev, "more channels", ret, "ask for one queue");
 	if (ret == 0 && dev->channel_count < queues)
 		NETVSC_LOG(NOTICE, init, "%s: %u of %u queues: the host offers %u", dev->name,
 			dev->channel_count, queues, dev->host.queues);
@@ -272,8 +296,15 @@ static int
 restore_mac(struct netvsc_device *dev)
 {
 	const struct rte_ether_addr mac = dev->mac;
+	int ret = dev->mac_changed ? netvsc_ndis_set_mac(dev, &mac) : 0;
 
-	return dev->mac_changed ? netvsc_ndis_set_mac(dev, &mac) : 0;
+	/* Going back to the link before would not bring it back either. */
+	if (ret == -EPERM || netvsc_rndis_refused(ret)) {
+		NETVSC_LOG(ERR, control, "%s: the host no longer lets the MAC address be "
+			RTE_ETHER_ADDR_PRT_FMT, dev->name, RTE_ETHER_ADDR_BYTES(&mac));
+		ret = netvsc_xact_alive(dev);
+	}
+	return ret;
 }
 
 static int
@@ -324,6 +355,7 @@ reopen_as(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
 	if (dev->host.mtu < mtu_min) {
 		NETVSC_LOG(ERR, control, "%s: MTU %u: the host made %u of it", dev->name, mtu,
 			dev->host.mtu);
+		dev->mtu_refused = mtu;
 		ret = -EINVAL;
 	}
 	if (ret == 0)

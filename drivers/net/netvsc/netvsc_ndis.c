@@ -34,8 +34,8 @@ netvsc_ndis_query_mac(struct netvsc_device *dev)
 	if (netvsc_rndis_refused(ret))
 		ret = query_fixed(dev, OID_802_3_CURRENT_ADDRESS, &mac, sizeof(mac));
 	if (ret == 0 && !rte_is_valid_assigned_ether_addr(&mac)) {
-		NETVSC_LOG(ERR, control, "%s: the host's MAC address " RTE_ETHER_ADDR_PRT_FMT
-			" is none of a station", dev->name, RTE_ETHER_ADDR_BYTES(&mac));
+		netvsc_fault(dev, "the host's MAC address " RTE_ETHER_ADDR_PRT_FMT
+			" is none of a station", RTE_ETHER_ADDR_BYTES(&mac));
 		ret = -EPROTO;
 	}
 	if (ret == 0)
@@ -57,7 +57,7 @@ netvsc_ndis_query_mtu(struct netvsc_device *dev)
 		ret = 0;
 	}
 	if (ret == 0 && (mtu < RTE_ETHER_MIN_MTU || mtu > UINT16_MAX)) {
-		NETVSC_LOG(ERR, control, "%s: the host's MTU %u makes no sense", dev->name, mtu);
+		netvsc_fault(dev, "the host's MTU %u makes no sense", mtu);
 		ret = -EPROTO;
 	}
 	if (ret == 0)
@@ -259,6 +259,9 @@ netvsc_ndis_set_mac(struct netvsc_device *dev, const struct rte_ether_addr *mac)
 	if (ret == 0) {
 		dev->mac = *mac;
 		dev->mac_changed = true;
+	} else if (ret == -EIO && netvsc_xact_alive(dev) == 0) {
+		/* Hosts where spoofing is off say no more than "failure". */
+		ret = -EPERM;
 	}
 	netvsc_xact_unlock(dev);
 	return ret;

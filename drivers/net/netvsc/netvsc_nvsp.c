@@ -76,9 +76,9 @@ send_packet(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 }
 
 static int
-failed(const struct netvsc_device *dev, const char *step, int ret)
+failed(struct netvsc_device *dev, const char *step, int ret)
 {
-	NETVSC_LOG(ERR, control, "%s: NVSP %s: %s", dev->name, step,
+	netvsc_fault(dev, "NVSP %s: %s", step,
 		ret == -ETIMEDOUT ? "no answer from the host" : strerror(-ret));
 	return ret;
 }
@@ -123,8 +123,8 @@ exchange(struct netvsc_device *dev, const char *step, const union nvsp_message *
 	memcpy(&type, dev->xact.reply, sizeof(type));
 	if ((uint32_t)ret >= reply_min && type == reply_type)
 		return ret;
-	NETVSC_LOG(ERR, control, "%s: NVSP %s: the answer has %d bytes, type %u; expected %u, type %u",
-		dev->name, step, ret, ret >= (int)sizeof(type) ? type : 0, reply_min, reply_type);
+	netvsc_fault(dev, "NVSP %s: the answer has %d bytes, type %u; expected %u, type %u",
+		step, ret, ret >= (int)sizeof(type) ? type : 0, reply_min, reply_type);
 	return -EPROTO;
 }
 
@@ -186,8 +186,7 @@ netvsc_nvsp_init(struct netvsc_device *dev)
 			versions[i].ndis_major, versions[i].ndis_minor);
 		return 0;
 	}
-	NETVSC_LOG(ERR, control, "%s: NVSP version: the host refused 6.1 and everything down to 1",
-		dev->name);
+	netvsc_fault(dev, "NVSP version: the host refused 6.1 and everything down to 1");
 	return -EPROTONOSUPPORT;
 }
 
@@ -230,6 +229,9 @@ netvsc_nvsp_ndis_version(struct netvsc_device *dev)
 
 /* ---- receive buffer ---- */
 
+/* Old hosts cut it into pieces for large frames and pieces for small ones. */
+#define RECV_SECTIONS_MAX 8u
+
 /* 64-bit arithmetic: nothing here can wrap. */
 static bool
 recv_section_ok(const struct nvsp_recv_section *section, uint64_t buffer_bytes)
@@ -239,6 +241,34 @@ recv_section_ok(const struct nvsp_recv_section *section, uint64_t buffer_bytes)
 	return section->suballoc_bytes >= SUBALLOC_BYTES_MIN && section->suballoc_count > 0 &&
 		section->end_offset <= buffer_bytes && section->end_offset > section->offset &&
 		bytes <= buffer_bytes - section->offset;
+}
+
+/* A range may lie in any section: all that counts is how many there can be. */
+static int
+recv_sections(struct netvsc_device *dev, uint32_t count, uint32_t reply_bytes)
+{
+	const uint32_t first = offsetof(struct nvsp_recv_buffer_complete, section);
+	struct nvsp_recv_section section;
+
+	if (count == 0 || count > RECV_SECTIONS_MAX ||
+	    reply_bytes < first + count * (uint32_t)sizeof(section)) {
+		netvsc_fault(dev, "NVSP receive buffer: %u sections in an answer of %u bytes make no"
+			" sense", count, reply_bytes);
+		return -EPROTO;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(&section, dev->xact.reply + first + i * sizeof(section), sizeof(section));
+		if (!recv_section_ok(&section, dev->recv_bytes)) {
+			netvsc_fault(dev, "NVSP receive buffer: %u sub-allocations of %u bytes at"
+				" %u..%u of %" PRIu64 " make no sense", section.suballoc_count,
+				section.suballoc_bytes, section.offset, section.end_offset,
+				dev->recv_bytes);
+			return -EPROTO;
+		}
+		dev->host.suballoc_bytes = RTE_MAX(dev->host.suballoc_bytes, section.suballoc_bytes);
+		dev->host.section_count += section.suballoc_count;
+	}
+	return 0;
 }
 
 int
@@ -252,35 +282,21 @@ netvsc_nvsp_recv_buffer(struct netvsc_device *dev)
 		},
 	};
 	struct nvsp_recv_buffer_complete reply;
-	const struct nvsp_recv_section *section = &reply.section[0];
-	int ret = exchange(dev, "receive buffer", &message, NVSP_RECV_BUFFER_COMPLETE,
-		offsetof(struct nvsp_recv_buffer_complete, section));
+	const uint32_t fixed = offsetof(struct nvsp_recv_buffer_complete, section);
+	int ret = exchange(dev, "receive buffer", &message, NVSP_RECV_BUFFER_COMPLETE, fixed);
 
 	if (ret < 0)
 		return ret;
-	memset(&reply, 0, sizeof(reply));
-	memcpy(&reply, dev->xact.reply, RTE_MIN((uint32_t)ret, (uint32_t)sizeof(reply)));
+	memcpy(&reply, dev->xact.reply, fixed);
 	if (reply.status != NVSP_STATUS_SUCCESS) {
-		NETVSC_LOG(ERR, control, "%s: NVSP receive buffer: refused: status %u", dev->name,
-			reply.status);
+		netvsc_fault(dev, "NVSP receive buffer: refused: status %u", reply.status);
 		return -EIO;
 	}
 	/* From here on the host uses the buffer: detach must revoke it. */
 	dev->host.attached |= NETVSC_ATTACHED_RECV;
-	if (reply.section_count != 1) {
-		NETVSC_LOG(ERR, control, "%s: NVSP receive buffer: the host made %u sections of it;"
-			" only one is supported", dev->name, reply.section_count);
-		return -ENOTSUP;
-	}
-	if ((uint32_t)ret < sizeof(reply) || !recv_section_ok(section, dev->recv_bytes)) {
-		NETVSC_LOG(ERR, control, "%s: NVSP receive buffer: %u sub-allocations of %u bytes at"
-			" %u..%u of %" PRIu64 " make no sense", dev->name, section->suballoc_count,
-			section->suballoc_bytes, section->offset, section->end_offset, dev->recv_bytes);
-		return -EPROTO;
-	}
-	dev->host.suballoc_bytes = section->suballoc_bytes;
-	dev->host.section_count = section->suballoc_count;
-	return 0;
+	dev->host.suballoc_bytes = 0;
+	dev->host.section_count = 0;
+	return recv_sections(dev, reply.section_count, (uint32_t)ret);
 }
 
 /* ---- send buffer ---- */
@@ -294,8 +310,8 @@ send_sections(struct netvsc_device *dev, uint32_t section_bytes)
 
 	if (section_bytes < SECTION_BYTES_MIN || section_bytes % sizeof(uint32_t) != 0 ||
 	    section_bytes > dev->send_bytes) {
-		NETVSC_LOG(ERR, control, "%s: NVSP send buffer: sections of %u bytes in a buffer of %"
-			PRIu64 " make no sense", dev->name, section_bytes, dev->send_bytes);
+		netvsc_fault(dev, "NVSP send buffer: sections of %u bytes in a buffer of %"
+			PRIu64 " make no sense", section_bytes, dev->send_bytes);
 		return -EPROTO;
 	}
 	count = (uint32_t)RTE_MIN(dev->send_bytes / section_bytes, (uint64_t)UINT32_MAX - 1);
@@ -303,8 +319,8 @@ send_sections(struct netvsc_device *dev, uint32_t section_bytes)
 	if (!dev->page_lists_ok)
 		host->send_control_count = RTE_MAX(1u, RTE_MIN(NETVSC_REQUESTS, count / 4));
 	if (count <= host->send_control_count) {
-		NETVSC_LOG(ERR, control, "%s: NVSP send buffer: one section of %u bytes is not enough"
-			" without page lists", dev->name, section_bytes);
+		netvsc_fault(dev, "NVSP send buffer: one section of %u bytes is not enough"
+			" without page lists", section_bytes);
 		return -ENOSPC;
 	}
 	host->send_section_bytes = section_bytes;
@@ -383,13 +399,12 @@ netvsc_nvsp_subchannels(struct netvsc_device *dev, uint32_t count)
 		return ret;
 	memcpy(&reply, dev->xact.reply, sizeof(reply));
 	if (reply.status != NVSP_STATUS_SUCCESS) {
-		NETVSC_LOG(ERR, control, "%s: NVSP subchannels: %u refused: status %u", dev->name,
-			count, reply.status);
+		netvsc_fault(dev, "NVSP subchannels: %u refused: status %u", count, reply.status);
 		return -EIO;
 	}
 	if (reply.count > count) {
-		NETVSC_LOG(ERR, control, "%s: NVSP subchannels: asked for %u, the host says %u",
-			dev->name, count, reply.count);
+		netvsc_fault(dev, "NVSP subchannels: asked for %u, the host says %u",
+			count, reply.count);
 		return -EPROTO;
 	}
 	return (int)reply.count;
@@ -464,14 +479,14 @@ request_by_section(struct netvsc_device *dev, int page, const void *message, uin
 
 /* Whether and how a request of this length can travel at all. */
 static int
-request_possible(const struct netvsc_device *dev, uint32_t bytes)
+request_possible(struct netvsc_device *dev, uint32_t bytes)
 {
 	if (dev->page_lists_ok)
 		return bytes <= NETVSC_REQUEST_BYTES ? 0 : -EMSGSIZE;
 	if (dev->host.send_control_count == 0) {
-		NETVSC_LOG(ERR, control, "%s: RNDIS: neither the host's send buffer (refused) nor page"
+		netvsc_fault(dev, "RNDIS: neither the host's send buffer (refused) nor page"
 			" lists (no physical addresses: run as root with hugepages, and without"
-			" tx_page_lists=0) can carry a request", dev->name);
+			" tx_page_lists=0) can carry a request");
 		return -ENOTSUP;
 	}
 	return bytes <= dev->host.send_section_bytes ? 0 : -EMSGSIZE;

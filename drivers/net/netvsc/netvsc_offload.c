@@ -131,8 +131,8 @@ offloads_ask(struct netvsc_device *dev, const struct revision *asked)
 		return ret;
 	answered = revision_of(&offload.header, (uint32_t)ret);
 	if (answered == NULL) {
-		NETVSC_LOG(ERR, control, "%s: offload capabilities: object 0x%x revision %u of %u bytes"
-			" in %d make no sense", dev->name, offload.header.type,
+		netvsc_fault(dev, "offload capabilities: object 0x%x revision %u of %u bytes"
+			" in %d make no sense", offload.header.type,
 			offload.header.revision, offload.header.bytes, ret);
 		return -EPROTO;
 	}

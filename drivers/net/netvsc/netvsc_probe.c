@@ -14,6 +14,7 @@
 #include "netvsc_ethdev.h"
 #include "netvsc_link.h"
 #include "netvsc_queue.h"
+#include "netvsc_stats.h"
 #include "netvsc_watch.h"
 
 RTE_LOG_REGISTER(netvsc_logtype_init, pmd.net.netvsc.init, NOTICE);
@@ -28,9 +29,13 @@ failed(const struct vmbus_device *vmbus, const char *step, int ret, const char *
 	return ret;
 }
 
+/* ---- the port's first minute ---- */
+
 static int
-device_init(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t port_id)
+step_args(struct rte_eth_dev *eth)
 {
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 	const struct rte_devargs *devargs = vmbus->device.devargs;
 	int ret = netvsc_args_parse(vmbus->name, devargs != NULL ? devargs->args : NULL,
 		&dev->args);
@@ -43,15 +48,29 @@ device_init(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t port
 	if (!dev->args.numa_aware)
 		vmbus->device.numa_node = SOCKET_ID_ANY;
 	dev->socket = vmbus->device.numa_node;
-	dev->port_id = port_id;
+	dev->port_id = eth->data->port_id;
 	dev->mtu = RTE_ETHER_MTU;
 	rte_strscpy(dev->name, vmbus->name, sizeof(dev->name));
-	ret = netvsc_xact_create(dev);
-	return ret < 0 ? failed(vmbus, "memory for control requests", ret, "give EAL more") : 0;
+	return 0;
 }
 
 static int
-port_addresses(struct rte_eth_dev *eth)
+step_memory(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+	int ret = netvsc_stats_create(dev);
+
+	return ret < 0 ? ret : netvsc_xact_create(dev);
+}
+
+static int
+step_link(struct rte_eth_dev *eth)
+{
+	return netvsc_link_open(netvsc_device_of(eth), netvsc_vmbus_of(eth), 1);
+}
+
+static int
+step_addresses(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 
@@ -63,32 +82,48 @@ port_addresses(struct rte_eth_dev *eth)
 	return 0;
 }
 
-/* The port's first minute: rte_eth_dev_create() undoes the rest if it fails. */
+static int
+step_removal(struct rte_eth_dev *eth)
+{
+	return vmbus_device_watch(netvsc_vmbus_of(eth), netvsc_ethdev_removed);
+}
+
+static int
+step_watch(struct rte_eth_dev *eth)
+{
+	return netvsc_watch_start(netvsc_device_of(eth));
+}
+
+#define MEMORY "give EAL more memory (-m)"
+
+static const struct init_step {
+	const char *name;
+	int (*run)(struct rte_eth_dev *eth);
+	const char *advice;         /* what to try; NULL: the step has said all itself */
+} init_steps[] = {
+	{ "devargs", step_args, NULL },
+	{ "memory for control requests", step_memory, MEMORY },
+	{ "link to the host", step_link, NULL },
+	{ "memory for the send buffer", netvsc_ethdev_settle, MEMORY },
+	{ "memory for addresses", step_addresses, MEMORY },
+	{ "watching for removal", step_removal, "raise the limit of open files (ulimit -n)" },
+	{ "timer", step_watch, MEMORY },
+};
+
+/* rte_eth_dev_create() undoes the rest if it fails. */
 static int
 port_init(struct rte_eth_dev *eth, void *param)
 {
 	struct vmbus_device *vmbus = param;
-	struct netvsc_device *dev = netvsc_device_of(eth);
-	int ret;
 
 	netvsc_ethdev_init(eth);
-	ret = device_init(dev, vmbus, eth->data->port_id);
-	if (ret < 0)
-		return ret;
-	ret = netvsc_link_open(dev, vmbus, 1);
-	if (ret < 0)
-		failed(vmbus, "opening the link to the host", ret,
-			"the lines above say which step failed and why");
-	if (ret == 0)
-		ret = netvsc_ethdev_settle(eth);
-	if (ret == 0)
-		ret = port_addresses(eth);
-	if (ret == 0)
-		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
-	if (ret == 0)
-		ret = netvsc_watch_start(dev);
-	if (ret < 0) {
-		failed(vmbus, "setting the port up", ret, "the port is not there");
+	for (unsigned int i = 0; i < RTE_DIM(init_steps); i++) {
+		int ret = init_steps[i].run(eth);
+
+		if (ret == 0)
+			continue;
+		if (init_steps[i].advice != NULL)
+			failed(vmbus, init_steps[i].name, ret, init_steps[i].advice);
 		netvsc_ethdev_destroy(eth);
 		return ret;
 	}

@@ -12,6 +12,7 @@
 #include <rte_memory.h>
 
 #include "netvsc_poll.h"
+#include "netvsc_stats.h"
 
 /* How long stop waits for messages that the host has not completed. */
 #define DRAIN_WAIT_MS 1000u
@@ -64,6 +65,17 @@ rx_pool_check(const struct rte_eth_dev *eth, uint16_t queue_id, uint64_t offload
 	return 0;
 }
 
+/* 0 leaves it to the driver. */
+static int
+thresh_check(const struct netvsc_device *dev, const char *name, uint16_t thresh, uint16_t nb_desc)
+{
+	if (thresh < nb_desc)
+		return 0;
+	NETVSC_LOG(ERR, init, "%s: %s %u: must be less than nb_desc, %u", dev->name, name, thresh,
+		nb_desc);
+	return -EINVAL;
+}
+
 int
 netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
 	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
@@ -74,7 +86,8 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 
 	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL)
 		return -EINVAL;
-	if (rx_pool_check(eth, queue_id, offloads, pool) < 0)
+	if (rx_pool_check(eth, queue_id, offloads, pool) < 0 ||
+	    thresh_check(dev, "rx_free_thresh", conf->rx_free_thresh, nb_desc) < 0)
 		return -EINVAL;
 	rxq = rte_zmalloc_socket("netvsc_rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (rxq == NULL)
@@ -95,6 +108,7 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	rxq->free_thresh = conf->rx_free_thresh;
 	rxq->offloads = offloads;
 	rxq->deferred_start = conf->rx_deferred_start != 0;
+	netvsc_stats_resume_rx(dev, rxq);
 	eth->data->rx_queues[queue_id] = rxq;
 	return 0;
 }
@@ -107,6 +121,7 @@ netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 	if (rxq == NULL)
 		return;
 	eth->data->rx_queues[queue_id] = NULL;
+	netvsc_stats_keep_rx(device_of(eth), rxq);
 	rte_pktmbuf_free(rxq->run_head);
 	rte_free(rxq);
 }
@@ -214,17 +229,19 @@ netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	struct netvsc_channel *channel;
 	struct netvsc_txq *txq;
 
-	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL)
+	if (queue_id >= dev->channel_count || dev->channel[queue_id] == NULL ||
+	    thresh_check(dev, "tx_free_thresh", conf->tx_free_thresh, nb_desc) < 0)
 		return -EINVAL;
 	channel = dev->channel[queue_id];
 	txq = rte_zmalloc_socket("netvsc_txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (txq == NULL)
 		return -ENOMEM;
 	txq->gate.closed = 1;
+	txq->queue_id = queue_id;
+	netvsc_stats_resume_tx(dev, txq);
 	txq->channel = channel;
 	txq->sendbuf = &dev->sendbuf;
 	txq->port_id = eth->data->port_id;
-	txq->queue_id = queue_id;
 	txq->nb_desc = nb_desc;
 	txq->free_thresh = conf->tx_free_thresh != 0 ? conf->tx_free_thresh : nb_desc / 4;
 	txq->low_water = txq->free_thresh;
@@ -251,6 +268,7 @@ netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 	if (txq == NULL)
 		return;
 	eth->data->tx_queues[queue_id] = NULL;
+	netvsc_stats_keep_tx(device_of(eth), txq);
 	netvsc_sendbuf_spill(txq->sendbuf, &txq->sections, 0);
 	slots_destroy(txq->channel);
 	rte_free(txq->free_slots);

@@ -7,9 +7,18 @@
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
 
-/* VMBus rings are no descriptor rings: what nb_desc means is the number of
- * frames that the receive buffer may hold for the queue (rx, informative) and
- * the number of messages that may be under way (tx). */
+/*
+ * VMBus rings are no descriptor rings. What the words mean here:
+ *   nb_desc of a transmit queue: messages that may be under way to the host;
+ *     one carries one frame or several small ones. Each takes one slot.
+ *   tx_free_thresh: fewer free slots than this, and a transmit burst takes back
+ *     what the host completed; 0 means nb_desc / 4. Less than nb_desc.
+ *   nb_desc of a receive queue: has no effect on what is received, which lies
+ *     in the port's receive buffer, shared by all its queues. It bounds what
+ *     rx_descriptor_status() may be asked for.
+ *   rx_free_thresh: no effect either, every burst acknowledges what it
+ *     delivered. Less than nb_desc.
+ */
 #define NETVSC_RX_DESC_MIN 64u
 #define NETVSC_RX_DESC_MAX 16384u
 #define NETVSC_TX_DESC_MIN 64u

@@ -49,18 +49,21 @@ netvsc_rndis_refused(int ret)
 }
 
 static int
-failed(const struct netvsc_device *dev, const char *what, uint32_t oid, int ret)
+failed(struct netvsc_device *dev, const char *what, uint32_t oid, int ret)
 {
-	NETVSC_LOG(ERR, control, "%s: RNDIS %s 0x%08x: %s", dev->name, what, oid,
-		ret == -ETIMEDOUT ? "no answer from the host" : strerror(-ret));
+	if (ret == -EIO && dev->xact.refused != NVSP_STATUS_NONE)
+		netvsc_fault(dev, "RNDIS %s 0x%08x: the host did not take it: status %u", what, oid,
+			dev->xact.refused);
+	else
+		netvsc_fault(dev, "RNDIS %s 0x%08x: %s", what, oid,
+			ret == -ETIMEDOUT ? "no answer from the host" : strerror(-ret));
 	return ret;
 }
 
 static int
-refused(const struct netvsc_device *dev, const char *what, uint32_t oid, uint32_t status)
+refused(struct netvsc_device *dev, const char *what, uint32_t oid, uint32_t status)
 {
-	NETVSC_LOG(ERR, control, "%s: RNDIS %s 0x%08x: the host answered status 0x%08x", dev->name,
-		what, oid, status);
+	netvsc_fault(dev, "RNDIS %s 0x%08x: the host answered status 0x%08x", what, oid, status);
 	return netvsc_rndis_errno(status);
 }
 
@@ -94,9 +97,9 @@ init_apply(struct netvsc_device *dev, const struct rndis_init_complete *reply)
 	if (reply->medium != RNDIS_MEDIUM_8023 || reply->max_packets_per_msg == 0 ||
 	    reply->alignment_shift > ALIGNMENT_SHIFT_MAX ||
 	    reply->max_transfer_bytes < TRANSFER_BYTES_MIN) {
-		NETVSC_LOG(ERR, control, "%s: RNDIS init: the host's limits make no sense: medium %u,"
-			" %u packets per message, %u bytes, alignment 1 << %u", dev->name,
-			reply->medium, reply->max_packets_per_msg, reply->max_transfer_bytes,
+		netvsc_fault(dev, "RNDIS init: the host's limits make no sense: medium %u,"
+			" %u packets per message, %u bytes, alignment 1 << %u", reply->medium,
+			reply->max_packets_per_msg, reply->max_transfer_bytes,
 			reply->alignment_shift);
 		return -EPROTO;
 	}
@@ -185,7 +188,7 @@ oid_exchange(struct netvsc_device *dev, struct oid_message *message, const void 
 
 /* Copies the answer's information out, checked; returns its length. */
 static int
-query_result(const struct netvsc_device *dev, int received, const struct netvsc_rndis_query *query)
+query_result(struct netvsc_device *dev, int received, const struct netvsc_rndis_query *query)
 {
 	const uint32_t base = sizeof(struct rndis_header);
 	struct rndis_query_complete reply;

@@ -61,8 +61,8 @@ capabilities_apply(struct netvsc_device *dev, const struct ndis_rss_capabilities
 	if (answer->header.type != NDIS_OBJECT_RSS_CAPABILITIES || answer->header.revision == 0 ||
 	    answer->header.bytes < NDIS_RSS_CAPABILITIES_BYTES_REV1 ||
 	    answer->header.bytes > bytes) {
-		NETVSC_LOG(ERR, control, "%s: RSS capabilities: object 0x%x revision %u of %u bytes in"
-			" %u make no sense", dev->name, answer->header.type,
+		netvsc_fault(dev, "RSS capabilities: object 0x%x revision %u of %u bytes in"
+			" %u make no sense", answer->header.type,
 			answer->header.revision, answer->header.bytes, bytes);
 		return -EPROTO;
 	}
@@ -190,8 +190,8 @@ rss_change(struct netvsc_device *dev, const struct netvsc_rss *rss)
 	}
 	if (dev->rss.reta_size == dev->host.reta_size && dev->rss.hf != 0 &&
 	    rss_apply(dev, &dev->rss) < 0)
-		NETVSC_LOG(ERR, control, "%s: RSS: the settings before could not be restored:"
-			" it is off until it is set again", dev->name);
+		netvsc_fault(dev, "RSS: the settings before could not be restored:"
+			" it is off until it is set again");
 	return ret;
 }
 

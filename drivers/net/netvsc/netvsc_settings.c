@@ -28,7 +28,8 @@ netvsc_ethdev_link_update(struct rte_eth_dev *eth, int wait)
 		link.link_status = RTE_ETH_LINK_DOWN;
 		link.link_speed = RTE_ETH_SPEED_NUM_NONE;
 	}
-	return rte_eth_linkstatus_set(eth, &link);
+	rte_eth_linkstatus_set(eth, &link);
+	return 0;
 }
 
 /* ---- filter ---- */

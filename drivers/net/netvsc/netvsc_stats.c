@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_malloc.h>
+
 #include "netvsc_ethdev.h"
-#include "netvsc_rx.h"
-#include "netvsc_tx.h"
 
 struct counter {
 	const char *name;
@@ -76,10 +76,37 @@ since(const void *now, const void *base, size_t offset)
 	return value >= before ? value - before : 0;
 }
 
-#define RX_SINCE(rxq, name) \
-	since(&(rxq)->counters, &(rxq)->base, offsetof(struct netvsc_rx_counters, name))
-#define TX_SINCE(txq, name) \
-	since(&(txq)->counters, &(txq)->base, offsetof(struct netvsc_tx_counters, name))
+/* A queue's counters, or those of the last one that had its number. */
+struct pair {
+	const void *now, *base;
+};
+
+static struct pair
+rx_pair(const struct rte_eth_dev *eth, unsigned int queue)
+{
+	const struct netvsc_kept *kept = netvsc_device_of(eth)->kept;
+	const struct netvsc_rxq *rxq = queue < eth->data->nb_rx_queues ?
+		eth->data->rx_queues[queue] : NULL;
+
+	return rxq != NULL ? (struct pair){ &rxq->counters, &rxq->base } :
+		(struct pair){ &kept->rx[queue].counters, &kept->rx[queue].base };
+}
+
+static struct pair
+tx_pair(const struct rte_eth_dev *eth, unsigned int queue)
+{
+	const struct netvsc_kept *kept = netvsc_device_of(eth)->kept;
+	const struct netvsc_txq *txq = queue < eth->data->nb_tx_queues ?
+		eth->data->tx_queues[queue] : NULL;
+
+	return txq != NULL ? (struct pair){ &txq->counters, &txq->base } :
+		(struct pair){ &kept->tx[queue].counters, &kept->tx[queue].base };
+}
+
+#define RX_SINCE(pair, name) \
+	since((pair).now, (pair).base, offsetof(struct netvsc_rx_counters, name))
+#define TX_SINCE(pair, name) \
+	since((pair).now, (pair).base, offsetof(struct netvsc_tx_counters, name))
 
 struct queue_sums {
 	uint64_t packets, bytes, errors;
@@ -87,43 +114,40 @@ struct queue_sums {
 
 /* What the host refused was not sent after all. */
 static struct queue_sums
-tx_sums(const struct netvsc_txq *txq)
+tx_sums(struct pair tx)
 {
-	uint64_t packets = TX_SINCE(txq, packets), refused = TX_SINCE(txq, host_errors);
+	uint64_t packets = TX_SINCE(tx, packets), refused = TX_SINCE(tx, host_errors);
 
 	return (struct queue_sums) {
 		.packets = packets >= refused ? packets - refused : 0,
-		.bytes = TX_SINCE(txq, bytes),
-		.errors = refused + TX_SINCE(txq, rejected),
+		.bytes = TX_SINCE(tx, bytes),
+		.errors = refused + TX_SINCE(tx, rejected),
 	};
 }
 
 static struct queue_sums
-rx_sums(const struct netvsc_rxq *rxq)
+rx_sums(struct pair rx)
 {
 	return (struct queue_sums) {
-		.packets = RX_SINCE(rxq, packets),
-		.bytes = RX_SINCE(rxq, bytes),
-		.errors = RX_SINCE(rxq, malformed) + RX_SINCE(rxq, oversize) +
-			RX_SINCE(rxq, runts) + RX_SINCE(rxq, rsc_broken),
+		.packets = RX_SINCE(rx, packets),
+		.bytes = RX_SINCE(rx, bytes),
+		.errors = RX_SINCE(rx, malformed) + RX_SINCE(rx, oversize) +
+			RX_SINCE(rx, runts) + RX_SINCE(rx, rsc_broken),
 	};
 }
 
 static void
 rx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_QSTATS)
 {
-	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
-		const struct netvsc_rxq *rxq = eth->data->rx_queues[i];
-		struct queue_sums sums;
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++) {
+		struct pair rx = rx_pair(eth, i);
+		struct queue_sums sums = rx_sums(rx);
 
-		if (rxq == NULL)
-			continue;
-		sums = rx_sums(rxq);
 		stats->ipackets += sums.packets;
 		stats->ibytes += sums.bytes;
 		stats->ierrors += sums.errors;
-		stats->rx_nombuf += RX_SINCE(rxq, mbuf_waits);
-		if (!NETVSC_COMPAT_QSTATS_HAVE(stats, i))
+		stats->rx_nombuf += RX_SINCE(rx, mbuf_waits);
+		if (NETVSC_COMPAT_QSTATS_OF(stats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ipackets[i] = sums.packets;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ibytes[i] = sums.bytes;
@@ -134,13 +158,9 @@ rx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_
 static void
 tx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_QSTATS)
 {
-	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
-		const struct netvsc_txq *txq = eth->data->tx_queues[i];
-		struct queue_sums sums;
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++) {
+		struct queue_sums sums = tx_sums(tx_pair(eth, i));
 
-		if (txq == NULL)
-			continue;
-		sums = tx_sums(txq);
 		stats->opackets += sums.packets;
 		stats->obytes += sums.bytes;
 		stats->oerrors += sums.errors;
@@ -158,32 +178,100 @@ netvsc_stats_get(struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COM
 
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
 		if (dev->channel[i] != NULL)
-			stats->imissed += dev->channel[i]->discarded -
-				dev->channel[i]->base[NETVSC_CHANNEL_COUNTERS - 1];
+			stats->imissed += load(dev->channel[i], offsetof(struct netvsc_channel,
+				discarded)) - dev->channel[i]->base[NETVSC_CHANNEL_COUNTERS - 1];
 	rx_add(eth, stats NETVSC_COMPAT_QSTATS_PASS);
 	tx_add(eth, stats NETVSC_COMPAT_QSTATS_PASS);
 	return 0;
 }
 
+/* ---- queues that come and go ---- */
+
+int
+netvsc_stats_create(struct netvsc_device *dev)
+{
+	dev->kept = rte_zmalloc_socket("netvsc_kept", sizeof(*dev->kept), RTE_CACHE_LINE_SIZE,
+		dev->socket);
+	return dev->kept == NULL ? -ENOMEM : 0;
+}
+
+void
+netvsc_stats_destroy(struct netvsc_device *dev)
+{
+	rte_free(dev->kept);
+	dev->kept = NULL;
+}
+
+void
+netvsc_stats_keep_rx(struct netvsc_device *dev, const struct netvsc_rxq *rxq)
+{
+	dev->kept->rx[rxq->queue_id].counters = rxq->counters;
+	dev->kept->rx[rxq->queue_id].base = rxq->base;
+}
+
+void
+netvsc_stats_resume_rx(const struct netvsc_device *dev, struct netvsc_rxq *rxq)
+{
+	rxq->counters = dev->kept->rx[rxq->queue_id].counters;
+	rxq->base = dev->kept->rx[rxq->queue_id].base;
+}
+
+void
+netvsc_stats_keep_tx(struct netvsc_device *dev, const struct netvsc_txq *txq)
+{
+	dev->kept->tx[txq->queue_id].counters = txq->counters;
+	dev->kept->tx[txq->queue_id].base = txq->base;
+}
+
+void
+netvsc_stats_resume_tx(const struct netvsc_device *dev, struct netvsc_txq *txq)
+{
+	txq->counters = dev->kept->tx[txq->queue_id].counters;
+	txq->base = dev->kept->tx[txq->queue_id].base;
+}
+
 /* ---- reset ---- */
+
+/* Bursts may be counting: each word is read whole, and none is written. */
+static void
+base_take(void *base, const void *now, const struct counter *counters, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t value = load(now, counters[i].offset);
+
+		memcpy((uint8_t *)base + counters[i].offset, &value, sizeof(value));
+	}
+}
+
+static void
+queues_reset(struct rte_eth_dev *eth)
+{
+	struct netvsc_kept *kept = netvsc_device_of(eth)->kept;
+
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++) {
+		kept->rx[i].base = kept->rx[i].counters;
+		kept->tx[i].base = kept->tx[i].counters;
+	}
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
+		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
+
+		if (rxq != NULL)
+			base_take(&rxq->base, &rxq->counters, rx_counters, RTE_DIM(rx_counters));
+	}
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
+		struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq != NULL)
+			base_take(&txq->base, &txq->counters, tx_counters, RTE_DIM(tx_counters));
+	}
+}
 
 int
 netvsc_stats_reset(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 
-	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
-		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
-
-		if (rxq != NULL)
-			rxq->base = rxq->counters;
-	}
-	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
-		struct netvsc_txq *txq = eth->data->tx_queues[i];
-
-		if (txq != NULL)
-			txq->base = txq->counters;
-	}
+	queues_reset(eth);
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
 		for (unsigned int c = 0; dev->channel[i] != NULL && c < RTE_DIM(channel_counters); c++)
 			dev->channel[i]->base[c] = load(dev->channel[i], channel_counters[c].offset);
@@ -231,14 +319,13 @@ netvsc_xstats_get_names(struct rte_eth_dev *eth, struct rte_eth_xstat_name *name
 	return (int)count;
 }
 
-/* Those of one owner; all 0 where there is none. */
 static unsigned int
-values_add(struct rte_eth_xstat *xstats, unsigned int at, const void *now, const void *base,
+values_add(struct rte_eth_xstat *xstats, unsigned int at, struct pair pair,
 	const struct counter *counters, unsigned int count)
 {
 	for (unsigned int c = 0; c < count; c++) {
 		xstats[at + c].id = at + c;
-		xstats[at + c].value = now == NULL ? 0 : since(now, base, counters[c].offset);
+		xstats[at + c].value = since(pair.now, pair.base, counters[c].offset);
 	}
 	return at + count;
 }
@@ -262,18 +349,10 @@ netvsc_xstats_get(struct rte_eth_dev *eth, struct rte_eth_xstat *xstats, unsigne
 
 	if (xstats == NULL || n < count)
 		return (int)count;
-	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
-		const struct netvsc_rxq *rxq = eth->data->rx_queues[i];
-
-		at = values_add(xstats, at, rxq == NULL ? NULL : &rxq->counters,
-			rxq == NULL ? NULL : &rxq->base, rx_counters, RTE_DIM(rx_counters));
-	}
-	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
-		const struct netvsc_txq *txq = eth->data->tx_queues[i];
-
-		at = values_add(xstats, at, txq == NULL ? NULL : &txq->counters,
-			txq == NULL ? NULL : &txq->base, tx_counters, RTE_DIM(tx_counters));
-	}
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+		at = values_add(xstats, at, rx_pair(eth, i), rx_counters, RTE_DIM(rx_counters));
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
+		at = values_add(xstats, at, tx_pair(eth, i), tx_counters, RTE_DIM(tx_counters));
 	for (unsigned int i = 0; i < channels_shown(eth); i++)
 		at = channel_values(xstats, at, dev->channel[i]);
 	for (unsigned int c = 0; c < RTE_DIM(device_counters); c++, at++) {

@@ -9,6 +9,8 @@
 #include "netvsc.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -196,18 +198,24 @@ netvsc_xact_wait(struct netvsc_device *dev)
 		xact->timeouts += ret == -ETIMEDOUT;
 		return ret;
 	}
-	if (xact->refused != NVSP_STATUS_NONE) {
-		NETVSC_LOG(ERR, control, "%s: RNDIS request %u: the host did not take it: status %u",
-			dev->name, xact->request_id, xact->refused);
-		return -EIO;
-	}
-	return (int)xact->reply_bytes;
+	return xact->refused != NVSP_STATUS_NONE ? -EIO : (int)xact->reply_bytes;
 }
 
 void
 netvsc_xact_cancel(struct netvsc_device *dev)
 {
 	xact_disarm(&dev->xact);
+}
+
+void
+netvsc_fault(struct netvsc_device *dev, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(dev->xact.fault, sizeof(dev->xact.fault), format, args);
+	va_end(args);
+	NETVSC_LOG(ERR, control, "%s: %s", dev->name, dev->xact.fault);
 }
 
 /* ---- beginning ---- */

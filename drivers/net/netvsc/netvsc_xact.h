@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
 #include <rte_spinlock.h>
 
 #include "ndis_wire.h"
@@ -52,6 +53,7 @@ struct netvsc_xact {
 	uint32_t wait_ms;           /* NETVSC_REPLY_WAIT_MS; tests have less time */
 	uint32_t next_request_id;
 	uint16_t generation;        /* of control transaction ids */
+	char fault[160];            /* what netvsc_fault() said last */
 
 	/* From here on under the lock; taken inside a channel's lock. */
 	rte_spinlock_t lock;
@@ -59,7 +61,7 @@ struct netvsc_xact {
 	uint32_t done;              /* set with release when the reply is complete */
 	uint64_t transaction_id;    /* awaited */
 	uint32_t request_id;        /* awaited, RNDIS */
-	uint32_t refused;           /* enum nvsp_status of an RNDIS request not taken */
+	uint32_t refused;           /* enum nvsp_status of an RNDIS request not taken; it stays */
 	uint32_t reply_bytes;
 	uint8_t reply[NETVSC_REPLY_BYTES];
 	uint64_t in_flight[NETVSC_REQUESTS];    /* transaction id in each page; 0 = free */
@@ -117,6 +119,10 @@ int netvsc_xact_alive(const struct netvsc_device *dev);
  * something else than a reply. `round` counts from 0. */
 void netvsc_xact_pause(struct netvsc_device *dev, unsigned int round);
 uint64_t netvsc_xact_clock_ms(void);
+
+/* Logs what went wrong with a request, the host's answer included; it stays in
+ * dev->xact.fault for whoever has to tell that a whole step failed by it. */
+void netvsc_fault(struct netvsc_device *dev, const char *format, ...) __rte_format_printf(2, 3);
 
 /* ---- called by netvsc_poll.c with a channel's lock held: never block ---- */
 
