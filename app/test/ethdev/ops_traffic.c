@@ -72,6 +72,19 @@ rx_queues(uint16_t port)
 	return rte_eth_dev_info_get(port, &info) == 0 ? info.nb_rx_queues : 0;
 }
 
+/* How the driver saw them, since the last time somebody asked. */
+static struct {
+	uint64_t stripped, hashed, typed;
+} seen_flags;
+
+static void
+flags_count(const struct rte_mbuf *m)
+{
+	seen_flags.stripped += (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
+	seen_flags.hashed += (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0;
+	seen_flags.typed += m->packet_type != 0;
+}
+
 /* One look at all queues; counts this round's frames by kind. */
 static unsigned int
 look(uint16_t port, uint32_t round, uint64_t *probes, uint64_t *markers)
@@ -88,6 +101,7 @@ look(uint16_t port, uint32_t round, uint64_t *probes, uint64_t *markers)
 
 			memcpy(&mark, rte_pktmbuf_mtod_offset(got[i], void *,
 				sizeof(struct rte_ether_hdr)), sizeof(mark));
+			flags_count(got[i]);
 			*probes += mark.round == round && mark.kind == KIND_PROBE;
 			*markers += mark.round == round && mark.kind == KIND_MARKER;
 			rte_pktmbuf_free(got[i]);
@@ -125,33 +139,31 @@ ops_reach(uint16_t from, const struct ops_words *words)
 	if (!send_all(from, frames, (uint16_t)(count + 1)))
 		return -ETIMEDOUT;
 	end = rte_get_timer_cycles() + WAIT_SECONDS * rte_get_timer_hz();
-	while (markers == 0 && rte_get_timer_cycles() < end) {
-		struct rte_mbuf *none = NULL;
-
+	while (markers == 0 && rte_get_timer_cycles() < end)
 		look(to, round, &probes, &markers);
-		rte_eth_tx_burst(from, 0, &none, 0);
-	}
 	look(to, round, &probes, &markers);
 	printf(", \"reached\": %" PRIu64, probes);
 	return markers == 0 ? -ETIMEDOUT : 0;
 }
 
-/* drain P: takes what has come until nothing comes for ten looks */
+/* drain P [LOOKS]: takes what has come until nothing comes for ten looks, or
+ * after so many */
 int
 ops_drain(uint16_t port, const struct ops_words *words)
 {
 	uint64_t probes = 0, markers = 0, frames = 0;
 
-	RTE_SET_USED(words);
-	for (unsigned int empty = 0; empty < 10; empty++) {
+	memset(&seen_flags, 0, sizeof(seen_flags));
+	for (uint64_t looks = ops_number(words, 2, 200), empty = 0; looks > 0 && empty < 10; looks--) {
 		unsigned int seen = look(port, 0, &probes, &markers);
 
 		frames += seen;
-		if (seen != 0)
-			empty = 0;
+		empty = seen == 0 ? empty + 1 : 0;
 		rte_delay_us_sleep(1000);
 	}
-	printf(", \"frames\": %" PRIu64, frames);
+	printf(", \"frames\": %" PRIu64 ", \"stripped\": %" PRIu64 ", \"hashed\": %" PRIu64
+		", \"typed\": %" PRIu64, frames, seen_flags.stripped, seen_flags.hashed,
+		seen_flags.typed);
 	return 0;
 }
 

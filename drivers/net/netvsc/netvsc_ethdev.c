@@ -71,6 +71,8 @@ netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 		NETVSC_LOG(ERR, init, "%s: reopen: a thread does not leave its burst", dev->name);
 		return ret;
 	}
+	/* What the host has delivered by now is counted; more it keeps. */
+	netvsc_ndis_mute(dev);
 	netvsc_queues_drain(eth);
 	ret = netvsc_link_reopen(dev, netvsc_vmbus_of(eth), mtu, queues);
 	netvsc_queues_reclaim(eth);

@@ -142,6 +142,18 @@ netvsc_ndis_set_filter(struct netvsc_device *dev)
 	return ret;
 }
 
+void
+netvsc_ndis_mute(struct netvsc_device *dev)
+{
+	const uint32_t filter = 0;
+
+	netvsc_xact_lock(dev);
+	if (dev->filter != 0 && netvsc_xact_alive(dev) == 0 &&
+	    netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter)) == 0)
+		dev->filter = filter;
+	netvsc_xact_unlock(dev);
+}
+
 /* Changes one of the settings that make the filter; takes it back if the host
  * refuses what it comes to. */
 static int
