@@ -8,9 +8,7 @@ bad=0
 /usr/bin/python3 devtools/check-layers.py || bad=1
 /usr/bin/python3 devtools/check-sizes.py || bad=1
 /usr/bin/python3 devtools/gen-tables.py --check || bad=1
-/usr/bin/python3 devtools/gen-conformance.py --check || bad=1
-/usr/bin/python3 devtools/check-features.py || bad=1
-/usr/bin/python3 devtools/check-guide.py || bad=1
+/usr/bin/python3 devtools/gen-ops.py --check || bad=1
 html=$(mktemp -d)
 sphinx-build -q -W --keep-going -b html -d "$html/doctrees" doc "$html/html" || bad=1
 rm -rf "$html"

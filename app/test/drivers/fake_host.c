@@ -206,23 +206,27 @@ nvsp_init(uint64_t tid, const void *payload)
 	answer(NVSP_INIT, VMBUS_PACKET_COMPLETION, tid, &reply, sizeof(reply));
 }
 
+/* In as many parts as the test wants, each with pieces of half the size. */
 static void
 nvsp_recv_buffer(uint64_t tid)
 {
-	const uint32_t count = FAKE_RECV_BYTES / FAKE_SUBALLOC_BYTES;
+	const uint32_t parts = RTE_MAX(fake_host->set.recv_sections, 1u);
+	const uint32_t part_bytes = FAKE_RECV_BYTES / parts;
 	struct {
-		struct nvsp_recv_buffer_complete complete;
-		uint8_t padding[12];
-	} reply = {
-		.complete = { NVSP_RECV_BUFFER_COMPLETE, NVSP_STATUS_SUCCESS, 1,
-			{ { 0, FAKE_SUBALLOC_BYTES, count, FAKE_SUBALLOC_BYTES * count } } },
-	};
+		uint32_t type, status, count;
+		struct nvsp_recv_section section[16];
+	} reply = { NVSP_RECV_BUFFER_COMPLETE, NVSP_STATUS_SUCCESS, parts };
+	uint32_t piece_bytes = FAKE_SUBALLOC_BYTES;
 
+	for (uint32_t i = 0; i < parts && i < RTE_DIM(reply.section); i++, piece_bytes /= 2)
+		reply.section[i] = (struct nvsp_recv_section){ i * part_bytes, piece_bytes,
+			part_bytes / piece_bytes, (i + 1) * part_bytes };
 	if (fake_host->nvsp >= NVSP_VERSION_2 && fake_host->mtu_frame == 0)
 		wrong("receive buffer before the configuration");
 	if (fake_host->nvsp < NVSP_VERSION_2)
 		fake_host->mtu_frame = FAKE_MTU_FRAME_DEFAULT;
-	answer(NVSP_RECV_BUFFER, VMBUS_PACKET_COMPLETION, tid, &reply, sizeof(reply));
+	answer(NVSP_RECV_BUFFER, VMBUS_PACKET_COMPLETION, tid, &reply,
+		parts == 1 ? 40 : (uint32_t)(12 + parts * sizeof(reply.section[0])));
 }
 
 static void

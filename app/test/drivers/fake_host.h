@@ -44,6 +44,7 @@ struct fake_settings {
 	uint32_t nvsp_max;
 	bool no_send_buffer;
 	uint32_t send_section_bytes;
+	uint32_t recv_sections;     /* parts of the receive buffer; 0 = one */
 	uint32_t frame_max;         /* larger ones become the default */
 	uint32_t offload_revision;
 	uint32_t multicast_max;

@@ -24,6 +24,7 @@ close_link(struct fake_host *host)
 	fake_host_stop();
 }
 
+/* Conformance: 45. */
 static void
 attach_sends_each_message_once_in_the_order_hosts_demand(void **state)
 {
@@ -73,6 +74,7 @@ attach_learns_what_the_host_can_do(void **state)
 	close_link(host);
 }
 
+/* Conformance: 45. */
 static void
 attach_falls_back_to_each_older_version(void **state)
 {
@@ -245,6 +247,7 @@ static const struct row rows[] = {
 	{ "subchannels: cut off", { NVSP_SUBCHANNEL, 0, 0, 8 }, -EPROTO },
 };
 
+/* Conformance: 23. */
 static void
 one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
 {

@@ -61,6 +61,7 @@ fewer_subchannels_than_asked_for_are_fewer_queues(void **state)
 
 /* ---- detach ---- */
 
+/* Conformance: 46. */
 static void
 detach_mirrors_attach(void **state)
 {
@@ -80,6 +81,7 @@ detach_mirrors_attach(void **state)
 	fake_host_stop();
 }
 
+/* Conformance: 46. */
 static void
 detach_undoes_only_what_attach_got_done(void **state)
 {
@@ -96,6 +98,7 @@ detach_undoes_only_what_attach_got_done(void **state)
 	fake_host_stop();
 }
 
+/* Conformance: 25. */
 static void
 closing_a_port_whose_host_is_silent_or_gone_takes_bounded_time(void **state)
 {
@@ -170,6 +173,7 @@ reopen_restores_every_setting(void **state)
 	close_link(host);
 }
 
+/* Conformance: 51. */
 static void
 an_mtu_that_the_host_clamps_is_refused_and_the_old_one_restored(void **state)
 {
@@ -187,6 +191,7 @@ an_mtu_that_the_host_clamps_is_refused_and_the_old_one_restored(void **state)
 	close_link(host);
 }
 
+/* Conformance: 45. */
 static void
 a_host_may_be_older_after_a_reopen(void **state)
 {
@@ -222,6 +227,7 @@ a_reopen_that_fails_both_ways_leaves_a_closed_port_that_can_be_reopened(void **s
 	close_link(host);
 }
 
+/* Conformance: 25. */
 static void
 nothing_of_the_life_before_is_taken_for_an_answer_after_a_reopen(void **state)
 {

@@ -32,6 +32,7 @@ close_host(struct fake_host *host)
 	fake_host_stop();
 }
 
+/* Conformance: 50. */
 static void
 the_filter_follows_from_all_settings_at_once(void **state)
 {
@@ -59,6 +60,7 @@ the_filter_follows_from_all_settings_at_once(void **state)
 	}
 }
 
+/* Conformance: 50. */
 static void
 promiscuous_survives_stop_and_start(void **state)
 {
@@ -80,6 +82,7 @@ promiscuous_survives_stop_and_start(void **state)
 	close_host(host);
 }
 
+/* Conformance: 53. */
 static void
 a_refused_filter_is_an_error_and_the_setting_stays_as_it_was(void **state)
 {

@@ -32,6 +32,7 @@ close_host(struct fake_host *host)
 	fake_host_stop();
 }
 
+/* Conformance: 52. */
 static void
 link_down_and_up_reach_the_application_outside_the_poll(void **state)
 {
@@ -113,6 +114,7 @@ another_network_is_link_down_then_up(void **state)
 	close_host(host);
 }
 
+/* Conformance: 52. */
 static void
 a_speed_change_alone_is_an_event_and_seen(void **state)
 {

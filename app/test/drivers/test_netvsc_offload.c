@@ -126,6 +126,7 @@ older_revisions_say_less_and_are_spoken_to_in_their_own_words(void **state)
 	}
 }
 
+/* Conformance: 49. */
 static void
 both_directions_are_4_and_what_is_removed_is_1(void **state)
 {

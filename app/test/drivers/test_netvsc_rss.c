@@ -28,6 +28,7 @@ close_host(struct fake_host *host)
 	fake_host_stop();
 }
 
+/* Conformance: 48. */
 static void
 rss_is_switched_off_before_it_is_set(void **state)
 {
@@ -63,6 +64,7 @@ no_hash_types_switch_rss_off(void **state)
 	close_host(host);
 }
 
+/* Conformance: 48. */
 static void
 hash_types_are_offered_as_the_host_computes_them(void **state)
 {
@@ -95,6 +97,7 @@ hash_types_are_offered_as_the_host_computes_them(void **state)
 	}
 }
 
+/* Conformance: 48. */
 static void
 a_bad_table_is_refused_before_anything_is_sent(void **state)
 {
@@ -115,6 +118,7 @@ a_bad_table_is_refused_before_anything_is_sent(void **state)
 	close_host(host);
 }
 
+/* Conformance: 48. */
 static void
 a_refused_change_restores_what_was_set_before(void **state)
 {

@@ -38,6 +38,7 @@ static const uint32_t attach_answers[] = {
 	OID_GEN_MEDIA_CONNECT_STATUS, OID_GEN_LINK_SPEED, NVSP_SUBCHANNEL,
 };
 
+/* Conformance: 25. */
 static void
 a_missing_answer_is_a_timeout_for_every_request(void **state)
 {
@@ -59,6 +60,7 @@ a_missing_answer_is_a_timeout_for_every_request(void **state)
 	}
 }
 
+/* Conformance: 23. */
 static void
 every_answer_sent_twice_changes_nothing(void **state)
 {
@@ -75,6 +77,7 @@ every_answer_sent_twice_changes_nothing(void **state)
 	}
 }
 
+/* Conformance: 23. */
 static void
 answers_to_nobody_are_counted_and_dropped(void **state)
 {
@@ -89,6 +92,7 @@ answers_to_nobody_are_counted_and_dropped(void **state)
 	close_host(host);
 }
 
+/* Conformance: 24. */
 static void
 notifications_before_every_answer_are_handled_and_the_request_succeeds(void **state)
 {
@@ -124,6 +128,7 @@ an_rndis_answer_may_come_before_its_completion(void **state)
 	close_host(host);
 }
 
+/* Conformance: 25. */
 static void
 a_late_answer_is_ignored_and_the_next_request_gets_its_own(void **state)
 {
@@ -145,6 +150,7 @@ a_late_answer_is_ignored_and_the_next_request_gets_its_own(void **state)
 	close_host(host);
 }
 
+/* Conformance: 46. */
 static void
 a_page_that_the_host_may_still_read_is_not_used_again(void **state)
 {
@@ -288,6 +294,7 @@ stress_run(void *arg)
 	return NULL;
 }
 
+/* Conformance: 54. */
 static void
 requests_of_two_threads_wait_for_each_other(void **state)
 {

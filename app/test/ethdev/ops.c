@@ -30,7 +30,7 @@ static const struct command {
 	{ "removed", ops_removed }, { "qinfo", ops_qinfo }, { "ptypes", ops_ptypes },
 	{ "status", ops_status }, { "done", ops_done }, { "present", ops_present },
 	{ "events", ops_events }, { "reach", ops_reach }, { "flood", ops_flood },
-	{ "race", ops_race }, { "drain", ops_drain },
+	{ "race", ops_race }, { "drain", ops_drain }, { "prepare", ops_prepare },
 };
 
 uint64_t

@@ -46,6 +46,6 @@ ops_command ops_removed, ops_qinfo, ops_ptypes, ops_status, ops_done, ops_presen
 ops_command ops_reta_get, ops_rss_get;
 
 /* ops_traffic.c */
-ops_command ops_reach, ops_flood, ops_race, ops_drain;
+ops_command ops_reach, ops_flood, ops_race, ops_drain, ops_prepare;
 
 #endif /* OPS_H */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include <ethdev_driver.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
 
 #include "ops_list.h"
 
@@ -88,12 +90,18 @@ ops_events(uint16_t port, const struct ops_words *words)
 int
 ops_info(uint16_t port, const struct ops_words *words)
 {
+	char name[RTE_ETH_NAME_MAX_LEN] = "";
 	struct rte_eth_dev_info info;
+	uint16_t by_name = UINT16_MAX;
 	int ret = rte_eth_dev_info_get(port, &info);
 
 	RTE_SET_USED(words);
 	if (ret < 0)
 		return ret;
+	if (rte_eth_dev_get_name_by_port(port, name) == 0)
+		rte_eth_dev_get_port_by_name(name, &by_name);
+	printf(", \"name\": \"%s\", \"by_name\": %u, \"bus\": \"%s\"", name, by_name,
+		rte_bus_name(rte_dev_bus(info.device)));
 	printf(", \"driver\": \"%s\", \"min_mtu\": %u, \"max_mtu\": %u, \"max_rx_pktlen\": %u",
 		info.driver_name, info.min_mtu, info.max_mtu, info.max_rx_pktlen);
 	printf(", \"rx_queues\": %u, \"tx_queues\": %u, \"reta\": %u, \"key\": %u, \"hf\": %" PRIu64,

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_errno.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_launch.h>
@@ -235,6 +237,42 @@ ops_flood(uint16_t port, const struct ops_words *words)
 		__atomic_load_n(&flood.sent, __ATOMIC_RELAXED),
 		__atomic_load_n(&flood.received, __ATOMIC_RELAXED));
 	return ret;
+}
+
+/* ---- tx_prepare ---- */
+
+/* prepare P FLAGS l2=N l3=N l4=N mss=N: a TCP segment of 1400 bytes over IPv4 */
+int
+ops_prepare(uint16_t port, const struct ops_words *words)
+{
+	static const struct rte_ether_addr dst = { { 2, 0, 0, 0, 0, 1 } };
+	const struct mark none = { 0, 0 };
+	struct rte_mbuf *m = frame(&dst, port, &none, 1400);
+	const struct rte_ipv4_hdr ip = {
+		.version_ihl = RTE_IPV4_VHL_DEF, .time_to_live = 64, .next_proto_id = IPPROTO_TCP,
+		.total_length = rte_cpu_to_be_16(1400 - sizeof(struct rte_ether_hdr)),
+		.src_addr = RTE_IPV4(1, 2, 3, 4), .dst_addr = RTE_IPV4(5, 6, 7, 8),
+	};
+	uint16_t prepared, csum;
+
+	if (m == NULL)
+		return -ENOMEM;
+	rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->ether_type =
+		rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	memcpy(rte_pktmbuf_mtod_offset(m, void *, sizeof(struct rte_ether_hdr)), &ip, sizeof(ip));
+	*rte_pktmbuf_mtod_offset(m, uint8_t *, 34 + 12) = 5 << 4;       /* TCP's data offset */
+	m->ol_flags = ops_number(words, 2, 0);
+	m->l2_len = ops_value_number(words, 3, "l2", 14) & 0x7f;
+	m->l3_len = ops_value_number(words, 3, "l3", 20) & 0x1ff;
+	m->l4_len = ops_value_number(words, 3, "l4", 20) & 0xff;
+	m->tso_segsz = (uint16_t)ops_value_number(words, 3, "mss", 500);
+	rte_errno = 0;
+	prepared = rte_eth_tx_prepare(port, 0, &m, 1);
+	memcpy(&csum, rte_pktmbuf_mtod_offset(m, void *, 34 + 16), sizeof(csum));
+	printf(", \"prepared\": %u, \"errno\": %d, \"csum\": %u, \"pseudo\": %u", prepared,
+		rte_errno, csum, rte_ipv4_phdr_cksum(&ip, m->ol_flags));
+	rte_pktmbuf_free(m);
+	return 0;
 }
 
 /* ---- two threads that set and ask at once ---- */

@@ -251,9 +251,14 @@ netvsc_dev_stop(struct rte_eth_dev *eth)
 static int
 netvsc_dev_reset(struct rte_eth_dev *eth)
 {
+	int ret;
+
 	/* It may be another host by now. */
 	netvsc_device_of(eth)->mtu_refused = 0;
-	return netvsc_ethdev_reopen(eth, RTE_ETHER_MTU, 1);
+	ret = netvsc_ethdev_reopen(eth, RTE_ETHER_MTU, 1);
+	if (ret == 0)
+		eth->data->mtu = RTE_ETHER_MTU;
+	return ret;
 }
 
 /* ---- close ---- */

@@ -55,7 +55,7 @@ static const struct attach_step {
 	int (*run)(struct netvsc_device *dev);
 	const char *advice;         /* what to try where it fails */
 } attach_steps[] = {
-	{ "NVSP version", netvsc_nvsp_init, AGAIN },
+	{ "NVSP version", netvsc_nvsp_init, "see that no other process uses the device, then " AGAIN },
 	{ "NDIS configuration", step_config, AGAIN },
 	{ "NDIS version", netvsc_nvsp_ndis_version, AGAIN },
 	{ "receive buffer", netvsc_nvsp_recv_buffer, AGAIN },

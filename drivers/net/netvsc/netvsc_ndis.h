@@ -25,10 +25,10 @@ int netvsc_ndis_query_counter(struct netvsc_device *dev, uint32_t oid, uint64_t 
 
 /* The packet filter that the device's settings come to. */
 uint32_t netvsc_ndis_filter(const struct netvsc_device *dev);
-/* Sets it, also if it is the same: after a reopen. */
 /* Lets nothing through until the filter is set again; what it is made of stays.
  * A host that refuses, or is gone, is none to wait for. */
 void netvsc_ndis_mute(struct netvsc_device *dev);
+/* Sets it, also if it is the same: after a reopen. */
 int netvsc_ndis_set_filter(struct netvsc_device *dev);
 int netvsc_ndis_set_receiving(struct netvsc_device *dev, bool receiving);
 int netvsc_ndis_set_promiscuous(struct netvsc_device *dev, bool on);
