@@ -113,7 +113,7 @@ look(uint16_t port, uint32_t round, uint64_t *probes, uint64_t *markers)
 }
 
 /*
- * reach FROM TO MAC COUNT [bytes=N]: frames to this address, then one to all.
+ * reach FROM TO MAC COUNT [bytes=N] [wait=SECONDS]: frames to this address, then one to all.
  * When that one has come, so have those of the others that ever will: "reached".
  */
 int
@@ -140,7 +140,8 @@ ops_reach(uint16_t from, const struct ops_words *words)
 			return -ENOMEM;
 	if (!send_all(from, frames, (uint16_t)(count + 1)))
 		return -ETIMEDOUT;
-	end = rte_get_timer_cycles() + WAIT_SECONDS * rte_get_timer_hz();
+	end = rte_get_timer_cycles() + rte_get_timer_hz() *
+		ops_value_number(words, 5, "wait", WAIT_SECONDS);
 	while (markers == 0 && rte_get_timer_cycles() < end)
 		look(to, round, &probes, &markers);
 	look(to, round, &probes, &markers);

@@ -210,7 +210,7 @@ def test_a_probe_that_fails_names_device_step_answer_and_what_to_try(machine, pl
 
 # ---- log types ----
 
-@pytest.mark.quick
+@pytest.mark.full
 def test_each_log_type_can_be_raised_by_itself(machine, plugin):
     def said(level):
         done = probe(machine, plugin, eal=[f"--log-level={level}"] if level else [])

@@ -85,7 +85,7 @@ def test_frames_to_a_new_mac_address_arrive_and_to_the_old_one_no_longer(machine
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("mac_addr_set")
 def test_a_host_that_forbids_another_mac_address_is_eperm_and_the_old_one_stays(machine, plugin):
     server, ops = pair(machine, plugin, "queues=1,spoofing=off")
@@ -126,7 +126,7 @@ def test_frames_of_listed_groups_arrive_and_others_do_not_over_restarts(machine,
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("set_mc_addr_list")
 def test_more_groups_than_the_host_takes_let_all_multicast_through(machine, plugin):
     server, ops = pair(machine, plugin, "queues=1")
@@ -191,7 +191,7 @@ def test_deferred_queues_carry_nothing_until_they_are_started(machine, plugin):
     ops.ok("queue", 0, "tx", "start", 0)
     assert ops.reach(0, 1, ops.ok("mac", 1)["mac"]) == 5
     # What comes for a queue that is not started is dropped and counted.
-    assert ops.call("reach", 1, 0, mac, 5, seconds=60)["ret"] < 0
+    assert ops.call("reach", 1, 0, mac, 5, "wait=0")["ret"] < 0
     wait_until(lambda: ops.ok("stats", 0)["imissed"] == 6, 20, "six frames are missed")
     ops.ok("queue", 0, "rx", "start", 0)
     assert ops.reach(1, 0, mac) == 5
@@ -206,7 +206,7 @@ def test_deferred_queues_carry_nothing_until_they_are_started(machine, plugin):
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("rx_queue_setup", "tx_queue_setup", "rxq_info_get", "txq_info_get",
                 "dev_infos_get")
 def test_descriptor_numbers_are_checked_reported_and_within_the_limits(machine, plugin):
@@ -262,7 +262,7 @@ def test_counts_and_states_of_descriptors_say_what_waits(machine, plugin):
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("rx_burst_mode_get", "tx_burst_mode_get", "dev_supported_ptypes_get",
                 "dev_ptypes_set")
 def test_burst_modes_and_packet_types_are_told_as_they_are(machine, plugin):
@@ -281,7 +281,7 @@ def test_burst_modes_and_packet_types_are_told_as_they_are(machine, plugin):
     finish(server, ops, [0])
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("vlan_offload_set")
 def test_vlan_tags_are_stripped_or_left_as_set_while_frames_come(machine, plugin):
     server, ops = alone(machine, plugin, "gen:size=64,rate=1kpps,vlan=5", "queues=1")
@@ -298,7 +298,7 @@ TCP_CSUM, IPV4, TCP_SEG, IP_CSUM = 1 << 52, 1 << 55, 1 << 50, 1 << 54
 OUTER_UDP_CSUM = 1 << 41
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("tx_pkt_prepare")
 def test_prepare_fills_in_what_the_host_needs_and_rejects_what_it_would(machine, plugin):
     server, ops = alone(machine, plugin, "echo", "queues=1")
@@ -476,7 +476,7 @@ def test_an_mtu_the_host_clamps_fails_leaves_the_old_one_and_bounds_the_next(mac
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("mtu_set", "dev_infos_get")
 def test_a_host_that_cannot_be_told_an_mtu_has_one_and_says_so(machine, plugin):
     server, ops = pair(machine, plugin, "queues=1", "ws2008")
@@ -517,7 +517,7 @@ def test_what_an_mtu_change_costs_is_counted_by_host_or_port(machine, plugin):
 
 # ---- reset, removal ----
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("dev_reset", "dev_close")
 def test_a_port_is_reset_under_traffic_and_works_again(machine, plugin):
     server, ops = alone(machine, plugin, "echo")
@@ -531,7 +531,7 @@ def test_a_port_is_reset_under_traffic_and_works_again(machine, plugin):
     finish(server, ops, [0])
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("is_removed")
 @pytest.mark.conformance(53)
 def test_a_removed_port_says_so_and_every_call_is_an_error_or_an_answer(machine, plugin):
@@ -574,7 +574,7 @@ def test_the_firmware_version_is_what_was_negotiated(machine, plugin, host, vers
     ops.end()
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("get_reg", "eth_dev_priv_dump")
 def test_the_register_dump_shows_indices_and_counters_that_move(machine, plugin):
     server, ops = pair(machine, plugin, "queues=2", up=False)
@@ -623,7 +623,7 @@ def test_link_events_are_delivered_and_nowait_tells_the_new_state_and_speed(mach
     finish(server, ops, [0])
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.conformance(52)
 @pytest.mark.op("link_update")
 @pytest.mark.parametrize("speed,mbps", [("1G", 1000), ("10G", 10000), ("50G", 50000),
@@ -671,7 +671,7 @@ def test_names_and_numbers_of_extended_counters_are_unique_and_stay(machine, plu
     finish(server, ops)
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("stats_get", "stats_reset", "tx_queue_release", "rx_queue_release")
 def test_queue_counters_sum_to_the_ports_and_outlive_their_queues(machine, plugin):
     server, ops = alone(machine, plugin, "gen:size=64,rate=20kpps,flows=64,count=20000")
@@ -690,7 +690,7 @@ def test_queue_counters_sum_to_the_ports_and_outlive_their_queues(machine, plugi
     ops.end()
 
 
-@pytest.mark.quick
+@pytest.mark.full
 @pytest.mark.op("stats_get", "stats_reset")
 def test_counters_reset_under_traffic_never_run_backwards_or_below_zero(machine, plugin):
     server, ops = alone(machine, plugin, "echo", "queues=2")
@@ -782,7 +782,7 @@ def test_stop_is_bounded_and_late_completions_touch_nothing(machine, plugin, del
     finish(server, ops, [0])
 
 
-@pytest.mark.quick
+@pytest.mark.full
 def test_a_nic_has_the_names_that_applications_know(machine, plugin):
     server, ops = pair(machine, plugin, "queues=1", up=False)
     guids = {nic_guid(server, "a"), nic_guid(server, "b")}
