@@ -266,6 +266,7 @@ fake_host_start(bool page_lists)
 	fake_world.recv = aligned_alloc(HV_PAGE_BYTES, FAKE_RECV_BYTES);
 	fake_world.send = aligned_alloc(HV_PAGE_BYTES, FAKE_SEND_BYTES);
 	assert_true(fake_world.rings != NULL && fake_world.recv != NULL && fake_world.send != NULL);
+	memset(fake_world.rings, 0, 2 * FAKE_RING_BYTES);
 	memset(fake_world.recv, 0, FAKE_RECV_BYTES);
 	memset(fake_world.send, 0, FAKE_SEND_BYTES);
 	fake_world.next_transfer = 15;

@@ -232,3 +232,46 @@ def test_the_log_types_are_registered_under_the_names_in_the_guide():
     guide = (TREE / "doc/guides/nics/netvsc.rst").read_text()
     told = set(re.findall(r"``((?:pmd\.net\.netvsc|bus\.vmbus)[\w.]*)``", guide))
     assert names == told
+
+
+# ---- offloads ----
+
+def offload_sets(path):
+    """What each of the guest's offload parameters said, as {name: word}."""
+    sets = []
+    for line in path.read_text().splitlines():
+        entry = json.loads(line)
+        found = re.search(r"SET #\d+ OID_TCP_OFFLOAD_PARAMETERS revision \d (.*)", entry["text"])
+        if found and entry.get("to") == "host":
+            words = found.group(1).split()
+            sets.append(dict(zip(words[::2], words[1::2])))
+    return sets
+
+
+TX_CSUM, RX_CSUM, TX_TSO = 0x2 | 0x8, 0x2 | 0x8, 0x20
+
+
+@pytest.mark.full
+@pytest.mark.conformance(49)
+@pytest.mark.op("dev_configure")
+@pytest.mark.parametrize("host", HOSTS)
+def test_both_directions_are_asked_for_as_one_and_what_is_removed_is_switched_off(
+        machine, plugin, host, tmp_path):
+    trace = tmp_path / "trace.json"
+    server, ops = alone(machine, plugin, "echo", "queues=1", host, ["--trace", trace])
+    info = ops.ok("info", 0)
+    tx, rx = info["tx_offloads"] & (TX_CSUM | TX_TSO), info["rx_offloads"] & RX_CSUM
+    both, only_tx = (f"txoff={tx}", f"rxoff={rx}"), (f"txoff={tx}",)
+    for conf in ((), both, only_tx, (f"rxoff={rx}",), ()):
+        ops.ok("configure", 0, 1, 1, *conf)
+    ops.ok("close", 0)
+    ops.end()
+    server.end()
+    said = offload_sets(trace)
+    assert len(said) == 5
+    if tx & TX_CSUM & 0x8 and rx & 0x8:
+        assert [s["tcp4"] for s in said] == ["off", "tx+rx", "tx", "rx", "off"]
+    if tx & TX_TSO:
+        assert [s["lso4"] for s in said] == ["off", "on", "on", "off", "off"]
+    for words in (said[0], said[-1]):
+        assert set(words.values()) <= {"off", "unchanged"}
