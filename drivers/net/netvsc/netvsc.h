@@ -9,7 +9,7 @@
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
  *   netvsc_rx.c      a checked range of the receive buffer -> mbuf
- *   netvsc_tx.c      mbuf -> section or page list -> channel
+ *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_frame.h its header
  *   netvsc_xact.c    one control request at a time: begin, complete, wait
  *   netvsc_nvsp.c    one function per NVSP message
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
@@ -48,7 +48,7 @@
 #define NETVSC_OWED_MAX 64u
 #define NETVSC_RX_BATCH 64u
 #define NETVSC_POLL_CONTROL_BUDGET 256u
-#define NETVSC_CHANNEL_COUNTERS 7u
+#define NETVSC_CHANNEL_COUNTERS 8u
 #define NETVSC_DEVICE_COUNTERS 5u
 
 /* ---- one channel's traffic ---- */
@@ -141,6 +141,7 @@ struct netvsc_channel {
 	/* counters of the drainer */
 	uint64_t ring_errors, bad_transfers, bad_completions, unknown_packets;
 	uint64_t control_messages, acks;
+	uint64_t refused;           /* frames of bad transfers; 1 where nobody knows how many */
 	uint64_t discarded;         /* frames for which there was no started queue */
 	uint64_t base[NETVSC_CHANNEL_COUNTERS]; /* what they were at the last reset */
 };
@@ -193,6 +194,8 @@ struct netvsc_host {
 struct netvsc_args {
 	uint32_t latency_us;
 	uint32_t rx_copybreak, tx_copybreak;
+	uint32_t tx_agg_packets, tx_agg_bytes;
+	uint32_t tx_section_cache;
 	bool rx_extmbuf;
 	bool numa_aware;
 	bool tx_page_lists;

@@ -6,6 +6,8 @@
 
 #include "netvsc.h"
 
+#define NETVSC_RX_COPYBREAK 256u       /* preset of rx_copybreak */
+
 /* Sets the defaults, then what the text (NULL: nothing) says. Returns 0, or
  * -EINVAL after one line that names the wrong key or value and the valid ones. */
 int netvsc_args_parse(const char *device, const char *text, struct netvsc_args *args);

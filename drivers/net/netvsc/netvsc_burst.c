@@ -113,16 +113,8 @@ netvsc_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 	if (unlikely(!netvsc_gate_enter(&txq->gate)))
 		return 0;
-	if (likely(!txq->channel->dead && !vmbus_gone(txq->channel->dev->vmbus))) {
-		while (sent < nb_pkts) {
-			uint16_t want = (uint16_t)(nb_pkts - sent);
-			uint16_t n = netvsc_tx_submit(txq, pkts + sent, want);
-
-			sent = (uint16_t)(sent + n);
-			if (n < RTE_MIN(want, (uint16_t)NETVSC_TX_BURST))
-				break;
-		}
-	}
+	if (likely(!txq->channel->dead && !vmbus_gone(txq->channel->dev->vmbus)))
+		sent = netvsc_tx_submit(txq, pkts, nb_pkts);
 	netvsc_gate_leave(&txq->gate);
 	return sent;
 }

@@ -33,11 +33,13 @@
 #define NETVSC_COMPAT_QUEUE_COUNT int
 #define NETVSC_COMPAT_QSTATS , struct eth_queue_stats *qstats
 #define NETVSC_COMPAT_QSTATS_PASS , qstats
+#define NETVSC_COMPAT_QSTATS_NONE , NULL
 #define NETVSC_COMPAT_QSTATS_OF(stats) (qstats)
 #else
 #define NETVSC_COMPAT_QUEUE_COUNT uint32_t
 #define NETVSC_COMPAT_QSTATS
 #define NETVSC_COMPAT_QSTATS_PASS
+#define NETVSC_COMPAT_QSTATS_NONE
 #define NETVSC_COMPAT_QSTATS_OF(stats) (stats)
 #endif
 /* Is there room for queue i? The constant that says how many is public no more. */

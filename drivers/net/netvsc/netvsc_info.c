@@ -53,14 +53,17 @@ queue_limits(const struct netvsc_device *dev, struct rte_eth_dev_info *info)
 	info->default_txconf.tx_free_thresh = NETVSC_DESC_DEFAULT / 4;
 }
 
-/* A host cannot be asked what it allows: it is told an MTU once per open, and
- * says what it made of it. NVSP 1 has no message to tell it one. */
-uint16_t
-netvsc_mtu_max(const struct netvsc_device *dev)
+/* The longest frame that there is a way for: without page lists it must fit a
+ * section of the send buffer, since a message is in one. */
+static uint16_t
+mtu_max(const struct netvsc_device *dev)
 {
-	if (dev->host.nvsp != 0 && dev->host.nvsp < NVSP_VERSION_2)
-		return dev->host.mtu;
-	return dev->mtu_refused != 0 ? (uint16_t)(dev->mtu_refused - 1) : NETVSC_MTU_MAX;
+	uint32_t section = RTE_MIN(dev->host.send_section_bytes, dev->host.max_transfer_bytes);
+	uint32_t overhead = NETVSC_TX_HEADER_MAX + RTE_ETHER_HDR_LEN + dev->host.alignment - 1;
+
+	if (dev->page_lists_ok || section < overhead + RTE_ETHER_MTU)
+		return NETVSC_MTU_MAX;
+	return (uint16_t)RTE_MIN(section - overhead, NETVSC_MTU_MAX);
 }
 
 int
@@ -69,8 +72,8 @@ netvsc_infos_get(struct rte_eth_dev *eth, struct rte_eth_dev_info *info)
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
 	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = netvsc_mtu_max(dev);
-	info->max_rx_pktlen = info->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	info->max_mtu = mtu_max(dev);
+	info->max_rx_pktlen = (uint32_t)info->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	if ((dev->host.rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
 		info->max_lro_pkt_size = UINT16_MAX;
@@ -99,6 +102,7 @@ netvsc_supported_ptypes_get(struct rte_eth_dev *eth NETVSC_COMPAT_PTYPES_COUNT)
 		RTE_PTYPE_L2_ETHER_ARP,
 		RTE_PTYPE_L2_ETHER_VLAN,
 		RTE_PTYPE_L2_ETHER_QINQ,
+		RTE_PTYPE_L2_ETHER_MPLS,
 		RTE_PTYPE_L3_IPV4,
 		RTE_PTYPE_L3_IPV4_EXT,
 		RTE_PTYPE_L3_IPV6,

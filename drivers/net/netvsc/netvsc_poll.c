@@ -168,6 +168,13 @@ channel_attended(const struct netvsc_channel *channel)
 		__ATOMIC_RELAXED) >> channel->index & 1) != 0;
 }
 
+static void
+transfer_refuse(struct netvsc_channel *channel, uint32_t frames)
+{
+	channel->bad_transfers++;
+	channel->refused += frames;
+}
+
 /* False if it must stay in the ring, because nothing more can be owed. */
 static bool
 poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
@@ -184,9 +191,9 @@ poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 		else if (transfer_data(channel, packet, &transfer))
 			return true;    /* acknowledged when its frames are delivered */
 		else
-			channel->bad_transfers++;
+			transfer_refuse(channel, transfer.ranges);
 	} else {
-		channel->bad_transfers++;
+		transfer_refuse(channel, 1);
 	}
 	channel->owed[channel->owed_count++] = packet->transaction_id;
 	return true;

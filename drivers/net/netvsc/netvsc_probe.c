@@ -42,9 +42,9 @@ step_args(struct rte_eth_dev *eth)
 
 	if (ret < 0)
 		return ret;
-	if (dev->args.rx_extmbuf)
-		NETVSC_LOG(NOTICE, init, "%s: rx_extmbuf_enable=1 has no effect yet: received"
-			" frames are copied", vmbus->name);
+	if (dev->args.rx_extmbuf || dev->args.rx_copybreak != NETVSC_RX_COPYBREAK)
+		NETVSC_LOG(NOTICE, init, "%s: rx_extmbuf_enable and rx_copybreak have no effect yet:"
+			" received frames are always copied", vmbus->name);
 	if (!dev->args.numa_aware)
 		vmbus->device.numa_node = SOCKET_ID_ANY;
 	dev->socket = vmbus->device.numa_node;
@@ -173,4 +173,5 @@ RTE_INIT(netvsc_register)
 NETVSC_COMPAT_EXPORT_NAME(net_netvsc);
 RTE_PMD_REGISTER_KMOD_DEP(net_netvsc, "* uio_hv_generic");
 RTE_PMD_REGISTER_PARAM_STRING(net_netvsc, "latency=<us> rx_copybreak=<bytes> tx_copybreak=<bytes>"
-	" rx_extmbuf_enable=<0|1> numa_aware=<0|1> tx_page_lists=<0|1>");
+	" rx_extmbuf_enable=<0|1> numa_aware=<0|1> tx_page_lists=<0|1>"
+	" tx_agg_packets=<frames> tx_agg_bytes=<bytes> tx_section_cache=<sections>");

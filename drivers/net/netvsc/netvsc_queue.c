@@ -57,6 +57,11 @@ rx_pool_check(const struct rte_eth_dev *eth, uint16_t queue_id, uint64_t offload
 			" larger ones, or RTE_ETH_RX_OFFLOAD_SCATTER", dev->name, queue_id, frame, room);
 		return -EINVAL;
 	}
+	if ((offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 && pool->size < NETVSC_RUN_PIECES_MAX) {
+		NETVSC_LOG(ERR, init, "%s: queue %u: %u mbufs never hold a coalesced segment of %u"
+			" pieces", dev->name, queue_id, pool->size, NETVSC_RUN_PIECES_MAX);
+		return -EINVAL;
+	}
 	if ((uint64_t)pool->size * room < frame) {
 		NETVSC_LOG(ERR, init, "%s: queue %u: %u mbufs of %u bytes never hold a frame of %u",
 			dev->name, queue_id, pool->size, room, frame);
@@ -121,8 +126,7 @@ netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 	if (rxq == NULL)
 		return;
 	eth->data->rx_queues[queue_id] = NULL;
-	netvsc_stats_keep_rx(device_of(eth), rxq);
-	rte_pktmbuf_free(rxq->run_head);
+	netvsc_rx_run_drop(rxq, false);
 	rte_free(rxq);
 }
 
@@ -193,12 +197,20 @@ txq_fit(struct netvsc_txq *txq)
 {
 	const struct netvsc_device *dev = txq->channel->dev;
 	const struct netvsc_host *host = &dev->host;
+	const struct netvsc_args *args = &dev->args;
 	uint32_t data_bytes = txq->channel->vmbus->tx.data_bytes;
+	uint32_t frames = RTE_MIN(host->packets_per_message, 32u);
 
 	txq->page_lists = dev->page_lists_ok;
+	txq->message_max = host->max_transfer_bytes;
 	txq->section_bytes = RTE_MIN(dev->sendbuf.section_bytes, host->max_transfer_bytes);
+	txq->gather_bytes = args->tx_agg_bytes == 0 ? txq->section_bytes :
+		RTE_MIN(txq->section_bytes, args->tx_agg_bytes);
 	txq->align_mask = host->alignment - 1;
-	txq->frames_max = (uint16_t)RTE_MAX(1u, RTE_MIN(host->packets_per_message, 32u));
+	txq->frames_max = (uint16_t)(args->tx_agg_packets == 0 ? frames :
+		RTE_MIN(frames, args->tx_agg_packets));
+	netvsc_sendbuf_cache_fit(&dev->sendbuf, &txq->sections, args->tx_section_cache,
+		dev->channel_count);
 	txq->ack_reserve = data_bytes / 8 & ~7u;
 	txq->copy_max = txq->page_lists ? dev->args.tx_copybreak : UINT32_MAX;
 	txq->frame_max = host->mtu + RTE_ETHER_HDR_LEN;
@@ -404,9 +416,7 @@ netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 	attend(rxq, false);
 	eth->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	channel_drain(rxq->channel, true, NULL);
-	rte_pktmbuf_free(rxq->run_head);
-	rxq->run_head = NULL;
-	rxq->run_bytes = 0;
+	netvsc_rx_run_drop(rxq, true);
 	return 0;
 }
 
@@ -470,8 +480,11 @@ netvsc_queues_stop(struct rte_eth_dev *eth)
 		return ret;
 	}
 	__atomic_store_n(&device_of(eth)->attended, 0, __ATOMIC_SEQ_CST);
-	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
+		if (eth->data->rx_queues[i] != NULL)
+			netvsc_rx_run_drop(eth->data->rx_queues[i], true);
 		eth->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	}
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
 		eth->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	return 0;
@@ -538,11 +551,8 @@ netvsc_queues_reclaim(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 
-		if (rxq == NULL)
-			continue;
-		rte_pktmbuf_free(rxq->run_head);
-		rxq->run_head = NULL;
-		rxq->run_bytes = 0;
+		if (rxq != NULL)
+			netvsc_rx_run_drop(rxq, true);
 	}
 }
 

@@ -18,6 +18,13 @@
 
 #include "rndis_packet.h"
 
+/* What this driver says of a packet: no tunnels, netvsc_supported_ptypes_get(). */
+#define PTYPES (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
+
+/* The longest segment IP can hold, with its headers and a tag. */
+#define RUN_BYTES_MAX (UINT16_MAX + (uint32_t)sizeof(struct rte_ipv6_hdr) + \
+	RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+
 /* How many ranges ahead the message header and the frame are fetched. */
 #define PREFETCH_AHEAD 4u
 
@@ -50,6 +57,20 @@ vlan_tci(uint32_t vlan)
 }
 
 static void
+mbuf_vlan(const struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view)
+{
+	if ((view->has & RNDIS_RX_VLAN) != 0) {
+		m->vlan_tci = vlan_tci(view->vlan);
+		m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+		if (!rxq->vlan_strip && rte_vlan_insert(&m) == 0)
+			m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED);
+	} else if (rxq->vlan_strip && m->data_len >= RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) {
+		/* Hosts without such information leave the tag where it is. */
+		rte_vlan_strip(m);
+	}
+}
+
+static void
 mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view)
 {
 	if ((view->has & RNDIS_RX_CSUM) != 0) {
@@ -62,14 +83,9 @@ mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_
 		m->hash.rss = view->hash_value;
 		m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
 	}
-	if ((view->has & RNDIS_RX_VLAN) != 0) {
-		m->vlan_tci = vlan_tci(view->vlan);
-		m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
-		if (!rxq->vlan_strip && rte_vlan_insert(&m) == 0)
-			m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED);
-	}
+	mbuf_vlan(rxq, m, view);
 	if (rxq->want_ptype)
-		m->packet_type = rte_net_get_ptype(m, NULL, RTE_PTYPE_ALL_MASK);
+		m->packet_type = rte_net_get_ptype(m, NULL, PTYPES);
 }
 
 /* ---- copying ---- */
@@ -110,7 +126,9 @@ chain_copy(struct netvsc_rxq *rxq, struct rte_mbuf *head, const uint8_t *frame, 
 	}
 }
 
-/* Fills a fresh mbuf with the frame of one range. Returns 0; or -errno: the
+/* Fills a fresh mbuf with the frame of one range. A frame shorter than 60 bytes is
+ * delivered as it is; so is one that is longer than the MTU, as far as mbufs hold
+ * it: the MTU limits what is sent, and some hosts know no other limit. Returns 0; or -errno: the
  * mbuf was not used. -ENOMEM: try again later; any other is counted. */
 static int
 range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
@@ -144,48 +162,97 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 
 /* ---- RSC: the pieces of a coalesced segment become one chain ---- */
 
-static void
-run_drop(struct netvsc_rxq *rxq)
+void
+netvsc_rx_run_drop(struct netvsc_rxq *rxq, bool count)
 {
 	if (rxq->run_head == NULL)
 		return;
-	rxq->counters.rsc_broken++;
+	if (count)
+		rxq->counters.rsc_broken += rxq->run_pieces;
 	rte_pktmbuf_free(rxq->run_head);
 	rxq->run_head = NULL;
-	rxq->run_bytes = 0;
 }
 
-/* Adds a piece; returns the finished chain, or NULL. Takes the mbuf. */
+/* The range at `index` may be of any transfer that was not finished yet. */
+static uint32_t
+transfer_end(const struct netvsc_backlog *backlog, uint32_t index)
+{
+	uint32_t transfer = backlog->transfer_tail;
+
+	while ((int32_t)(index - backlog->transfers[transfer & backlog->mask].range_end) >= 0)
+		transfer++;
+	return backlog->transfers[transfer & backlog->mask].range_end;
+}
+
+static void
+run_start(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view,
+	uint32_t index)
+{
+	struct rte_net_hdr_lens lens = { 0 };
+	uint32_t header_bytes;
+
+	mbuf_describe(rxq, m, view);
+	rte_net_get_ptype(m, &lens, PTYPES);
+	header_bytes = (uint32_t)lens.l2_len + lens.l3_len + lens.l4_len;
+	m->ol_flags |= RTE_MBUF_F_RX_LRO;
+	m->tso_segsz = (uint16_t)(m->pkt_len > header_bytes ? m->pkt_len - header_bytes : 0);
+	rxq->run_head = m;
+	rxq->run_bytes = m->pkt_len;
+	rxq->run_pieces = 1;
+	rxq->run_end = transfer_end(&rxq->channel->backlog, index);
+	rxq->run_id = view->packet_id.packet_id;
+}
+
+/* Whether a piece goes on where the run is; a run lies within one transfer. */
+static bool
+run_continues(const struct netvsc_rxq *rxq, const struct rte_mbuf *m,
+	const struct rndis_rx_view *view, uint32_t index)
+{
+	return rxq->run_head != NULL && view->packet_id.packet_id == rxq->run_id &&
+		(int32_t)(index - rxq->run_end) < 0 && m->pkt_len != 0 &&
+		rxq->run_head->nb_segs + m->nb_segs <= RTE_MBUF_MAX_NB_SEGS &&
+		rxq->run_bytes + m->pkt_len <= RUN_BYTES_MAX;
+}
+
+/* Adds a piece, the range at `index`; returns the finished chain, or NULL. Takes
+ * the mbuf. */
 static struct rte_mbuf *
-run_add(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view)
+run_add(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *view,
+	uint32_t index)
 {
 	uint8_t flags = view->packet_id.flags;
 	struct rte_mbuf *head;
 
-	if ((flags & RNDIS_PACKET_ID_FIRST) != 0) {
-		run_drop(rxq);          /* the one before never ended */
-		mbuf_describe(rxq, m, view);
-		m->ol_flags |= RTE_MBUF_F_RX_LRO;
-		rxq->run_head = m;
-	} else if (rxq->run_head == NULL ||
-		   rxq->run_head->nb_segs + m->nb_segs > RTE_MBUF_MAX_NB_SEGS) {
-		run_drop(rxq);
+	if (rxq->lro && (flags & RNDIS_PACKET_ID_FIRST) != 0 && m->pkt_len >= RTE_ETHER_HDR_LEN) {
+		netvsc_rx_run_drop(rxq, true);  /* the one before never ended */
+		run_start(rxq, m, view, index);
+	} else if (!run_continues(rxq, m, view, index)) {
+		netvsc_rx_run_drop(rxq, true);
 		rxq->counters.rsc_broken++;
 		rte_pktmbuf_free(m);
 		return NULL;
 	} else {
 		rxq->run_last->next = m;
 		rxq->run_head->nb_segs = (uint16_t)(rxq->run_head->nb_segs + m->nb_segs);
+		rxq->run_bytes += m->pkt_len;
+		rxq->run_pieces++;
 	}
 	rxq->run_last = rte_pktmbuf_lastseg(m);
-	rxq->run_bytes += m->pkt_len;
 	if ((flags & RNDIS_PACKET_ID_LAST) == 0)
 		return NULL;
 	head = rxq->run_head;
 	head->pkt_len = rxq->run_bytes;
 	rxq->run_head = NULL;
-	rxq->run_bytes = 0;
 	return head;
+}
+
+/* A run of one piece is a frame like any other. */
+static inline bool
+is_piece(const struct rndis_rx_view *view)
+{
+	const uint8_t whole = RNDIS_PACKET_ID_FIRST | RNDIS_PACKET_ID_LAST;
+
+	return (view->has & RNDIS_RX_PACKET_ID) != 0 && (view->packet_id.flags & whole) != whole;
 }
 
 /* ---- delivery ---- */
@@ -205,24 +272,28 @@ prefetch_range(const struct netvsc_rxq *rxq, uint32_t index)
  * must be tried again. The fresh mbuf *m is taken or left; it is taken exactly
  * if it is NULL afterwards. */
 static inline int
-deliver_range(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
-	struct rte_mbuf **m, struct rte_mbuf **out)
+deliver_range(struct netvsc_rxq *rxq, uint32_t index, struct rte_mbuf **m, struct rte_mbuf **out)
 {
+	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
 	struct rndis_rx_view view;
-	int ret = range_to_mbuf(rxq, range, *m, &view);
+	int ret = range_to_mbuf(rxq, &backlog->ranges[index & backlog->mask], *m, &view);
 
-	if (unlikely(ret < 0))
-		return ret == -ENOMEM ? ret : 0;
-	if (unlikely((view.has & RNDIS_RX_PACKET_ID) != 0)) {
-		*out = run_add(rxq, *m, &view);
+	if (unlikely(ret == -ENOMEM))
+		return ret;
+	if (likely(ret == 0) && unlikely(is_piece(&view))) {
+		*out = run_add(rxq, *m, &view, index);
 		*m = NULL;
 		return *out != NULL;
 	}
+	/* What comes between the pieces of a run, or is lost there, breaks it. */
+	if (unlikely(rxq->run_head != NULL))
+		netvsc_rx_run_drop(rxq, true);
+	if (unlikely(ret < 0))
+		return 0;
 	if (unlikely(view.frame_bytes < RTE_ETHER_HDR_LEN)) {
 		rxq->counters.runts++;
 		return 0;
 	}
-	run_drop(rxq);
 	mbuf_describe(rxq, *m, &view);
 	*out = *m;
 	*m = NULL;
@@ -244,42 +315,63 @@ transfers_finish(struct netvsc_backlog *backlog, uint32_t range_tail)
 	__atomic_store_n(&backlog->transfer_tail, tail, __ATOMIC_RELEASE);
 }
 
-uint16_t
-netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+/* As many fresh mbufs as there are, up to `want`: a few frames are better than
+ * none, and a pool may be smaller than the burst. */
+static inline uint16_t
+mbufs_get(struct netvsc_rxq *rxq, struct rte_mbuf **fresh, uint16_t want)
 {
-	struct netvsc_backlog *backlog = &rxq->channel->backlog;
-	uint32_t head = backlog->range_seen, tail = backlog->range_tail;
-	uint16_t want = (uint16_t)RTE_MIN((uint32_t)nb_pkts, head - tail);
-	struct rte_mbuf *fresh[NETVSC_RX_BATCH];
-	uint16_t delivered = 0, used;
+	while (want != 0 && unlikely(rte_mempool_get_bulk(rxq->pool, (void **)fresh, want) < 0))
+		want /= 2;
+	return want;
+}
 
-	want = RTE_MIN(want, (uint16_t)NETVSC_RX_BATCH);
-	if (want == 0 || rte_mempool_get_bulk(rxq->pool, (void **)fresh, want) < 0) {
-		/* Without mbufs the frames wait in the receive buffer. */
-		rxq->counters.mbuf_waits += want != 0;
-		return 0;
-	}
+/* Delivers up to `want` ranges into fresh mbufs; returns how many ranges were
+ * used and adds to *delivered. */
+static inline uint16_t
+deliver(struct netvsc_rxq *rxq, struct rte_mbuf **fresh, uint16_t want, struct rte_mbuf **pkts,
+	uint16_t *delivered)
+{
+	const uint32_t tail = rxq->channel->backlog.range_tail;
+	uint16_t used;
+
 	for (uint32_t i = 0; i < PREFETCH_AHEAD && i < want; i++)
 		prefetch_range(rxq, tail + i);
-	for (used = 0; used < want; used++, tail++) {
+	for (used = 0; used < want; used++) {
 		struct rte_mbuf *m = fresh[used];
 		int ret;
 
 		if (used + PREFETCH_AHEAD < want)
-			prefetch_range(rxq, tail + PREFETCH_AHEAD);
-		ret = deliver_range(rxq, &backlog->ranges[tail & backlog->mask], &m,
-			&pkts[delivered]);
+			prefetch_range(rxq, tail + used + PREFETCH_AHEAD);
+		ret = deliver_range(rxq, tail + used, &m, &pkts[*delivered]);
 		if (unlikely(ret < 0))
 			break;
-		delivered = (uint16_t)(delivered + ret);
+		*delivered = (uint16_t)(*delivered + ret);
 		if (unlikely(m != NULL))
 			rte_mbuf_raw_free(m);
 	}
+	return used;
+}
+
+uint16_t
+netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct netvsc_backlog *backlog = &rxq->channel->backlog;
+	uint32_t waiting = backlog->range_seen - backlog->range_tail;
+	uint16_t want = (uint16_t)RTE_MIN(RTE_MIN((uint32_t)nb_pkts, waiting), NETVSC_RX_BATCH);
+	struct rte_mbuf *fresh[NETVSC_RX_BATCH];
+	uint16_t delivered = 0, got, used;
+
+	got = mbufs_get(rxq, fresh, want);
+	used = deliver(rxq, fresh, got, pkts, &delivered);
 	if (unlikely(used < want)) {
+		/* Without mbufs the frames wait in the receive buffer. */
 		rxq->counters.mbuf_waits++;
-		rte_mempool_put_bulk(rxq->pool, (void **)&fresh[used], want - used);
+		if (used < got)
+			rte_mempool_put_bulk(rxq->pool, (void **)&fresh[used], got - used);
 	}
-	transfers_finish(backlog, tail);
+	transfers_finish(backlog, backlog->range_tail + used);
+	if (unlikely(rxq->run_head != NULL) && (int32_t)(backlog->range_tail - rxq->run_end) >= 0)
+		netvsc_rx_run_drop(rxq, true);  /* its transfer ended, it did not */
 	rxq->counters.packets += delivered;
 	for (uint16_t i = 0; i < delivered; i++)
 		rxq->counters.bytes += pkts[i]->pkt_len;

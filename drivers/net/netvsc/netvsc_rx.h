@@ -12,7 +12,7 @@ struct netvsc_rx_counters {
 	uint64_t oversize;          /* frames that fit no mbuf, with scatter off */
 	uint64_t runts;             /* frames without a whole Ethernet header */
 	uint64_t mbuf_waits;        /* bursts cut short by an empty pool: nothing is lost */
-	uint64_t rsc_broken;        /* pieces of runs without a first or a last */
+	uint64_t rsc_broken;        /* pieces of runs that lack their first, last or another piece */
 	uint64_t csum_bad;
 };
 
@@ -29,7 +29,9 @@ struct netvsc_rxq {
 	bool lro;
 	uint16_t port_id, queue_id;
 	struct rte_mbuf *run_head, *run_last;   /* of an unfinished RSC run */
-	uint32_t run_bytes;
+	uint32_t run_bytes, run_pieces;
+	uint32_t run_end;           /* its transfer's ranges end here; free-running */
+	uint16_t run_id;
 	struct netvsc_rx_counters counters __rte_cache_aligned;
 	/* control's */
 	struct netvsc_rx_counters base; /* what they were at the last reset */
@@ -38,6 +40,11 @@ struct netvsc_rxq {
 	bool deferred_start;
 };
 
+/* The most pieces that hosts make runs of. */
+#define NETVSC_RUN_PIECES_MAX 562u
+
+/* Gives up the unfinished run, if there is one; its pieces are counted if `count`. */
+void netvsc_rx_run_drop(struct netvsc_rxq *rxq, bool count);
 /* Delivers frames of the queue's backlog; returns how many mbufs were put. */
 uint16_t netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
 

@@ -42,12 +42,21 @@ netvsc_sendbuf_destroy(struct netvsc_sendbuf *buf)
 }
 
 void
+netvsc_sendbuf_cache_fit(const struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
+	uint32_t wanted, uint32_t queues)
+{
+	uint32_t share = buf->count / 2 / RTE_MAX(queues, 1u);
+
+	cache->max = RTE_MAX(1u, RTE_MIN(RTE_MIN(wanted, share), NETVSC_SENDBUF_CACHE_MAX));
+}
+
+void
 netvsc_sendbuf_refill(struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache)
 {
 	uint32_t n;
 
 	rte_spinlock_lock(&buf->lock);
-	n = RTE_MIN(buf->free_count, NETVSC_SENDBUF_CHUNK);
+	n = RTE_MIN(buf->free_count, (cache->max + 1) / 2);
 	buf->free_count -= n;
 	memcpy(cache->section + cache->count, buf->free + buf->free_count, n * sizeof(*buf->free));
 	rte_spinlock_unlock(&buf->lock);

@@ -12,7 +12,7 @@
 
 #include <rte_spinlock.h>
 
-#define NETVSC_SENDBUF_CHUNK 32u
+#define NETVSC_SENDBUF_CACHE_MAX 64u
 
 struct netvsc_sendbuf {
 	uint8_t *base;
@@ -25,7 +25,8 @@ struct netvsc_sendbuf {
 
 struct netvsc_sendbuf_cache {
 	uint32_t count;
-	uint32_t section[2 * NETVSC_SENDBUF_CHUNK];
+	uint32_t max;               /* 1 to NETVSC_SENDBUF_CACHE_MAX */
+	uint32_t section[NETVSC_SENDBUF_CACHE_MAX];
 };
 
 #define NETVSC_SECTION_EMPTY UINT32_MAX
@@ -35,7 +36,11 @@ int netvsc_sendbuf_create(struct netvsc_sendbuf *buf, uint8_t *base, uint64_t by
 	uint32_t section_bytes);
 void netvsc_sendbuf_destroy(struct netvsc_sendbuf *buf);
 
-/* Move a chunk between the pool and a queue's stack. */
+/* Sets how many of `queues` stacks may hold: as `wanted`, but all of them together
+ * no more than half the sections, or queues that rest would starve the others. */
+void netvsc_sendbuf_cache_fit(const struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
+	uint32_t wanted, uint32_t queues);
+/* Move a chunk, half of what a stack holds, between the pool and the stack. */
 void netvsc_sendbuf_refill(struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache);
 void netvsc_sendbuf_spill(struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
 	uint32_t keep);
@@ -56,8 +61,8 @@ static inline void
 netvsc_sendbuf_release(struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
 	uint32_t section)
 {
-	if (__builtin_expect(cache->count == 2 * NETVSC_SENDBUF_CHUNK, 0))
-		netvsc_sendbuf_spill(buf, cache, NETVSC_SENDBUF_CHUNK);
+	if (__builtin_expect(cache->count >= cache->max, 0))
+		netvsc_sendbuf_spill(buf, cache, cache->max / 2);
 	cache->section[cache->count++] = section;
 }
 

@@ -27,14 +27,16 @@ static const struct counter rx_counters[] = {
 
 #define TX(name) { #name, offsetof(struct netvsc_tx_counters, name) }
 static const struct counter tx_counters[] = {
-	TX(packets), TX(bytes), TX(messages), TX(page_lists), TX(rejected), TX(host_errors),
-	TX(no_section), TX(no_slot), TX(ring_full),
+	TX(packets), TX(bytes), TX(messages), TX(page_lists), TX(rejected), TX(bad_offloads),
+	TX(unsendable), TX(host_errors), TX(host_error_bytes), TX(no_section), TX(no_slot),
+	TX(ring_full),
 };
 
 #define CHANNEL(name) { #name, offsetof(struct netvsc_channel, name) }
 static const struct counter channel_counters[] = {
 	CHANNEL(ring_errors), CHANNEL(bad_transfers), CHANNEL(bad_completions),
-	CHANNEL(unknown_packets), CHANNEL(control_messages), CHANNEL(acks), CHANNEL(discarded),
+	CHANNEL(unknown_packets), CHANNEL(control_messages), CHANNEL(acks), CHANNEL(refused),
+	CHANNEL(discarded),
 };
 _Static_assert(RTE_DIM(channel_counters) == NETVSC_CHANNEL_COUNTERS, "room for their bases");
 
@@ -108,6 +110,16 @@ tx_pair(const struct rte_eth_dev *eth, unsigned int queue)
 #define TX_SINCE(pair, name) \
 	since((pair).now, (pair).base, offsetof(struct netvsc_tx_counters, name))
 
+enum { CHANNEL_REFUSED = NETVSC_CHANNEL_COUNTERS - 2, CHANNEL_DISCARDED };
+
+static inline uint64_t
+channel_since(const struct netvsc_channel *channel, unsigned int counter)
+{
+	uint64_t value = load(channel, channel_counters[counter].offset);
+
+	return value - channel->base[counter];
+}
+
 struct queue_sums {
 	uint64_t packets, bytes, errors;
 };
@@ -116,12 +128,14 @@ struct queue_sums {
 static struct queue_sums
 tx_sums(struct pair tx)
 {
-	uint64_t packets = TX_SINCE(tx, packets), refused = TX_SINCE(tx, host_errors);
+	uint64_t packets = TX_SINCE(txq, packets), refused = TX_SINCE(txq, host_errors);
+	uint64_t bytes = TX_SINCE(txq, bytes), refused_bytes = TX_SINCE(txq, host_error_bytes);
 
 	return (struct queue_sums) {
 		.packets = packets >= refused ? packets - refused : 0,
-		.bytes = TX_SINCE(tx, bytes),
-		.errors = refused + TX_SINCE(tx, rejected),
+		.bytes = bytes >= refused_bytes ? bytes - refused_bytes : 0,
+		.errors = refused + TX_SINCE(txq, rejected) + TX_SINCE(txq, bad_offloads) +
+			TX_SINCE(txq, unsendable),
 	};
 }
 
@@ -176,10 +190,14 @@ netvsc_stats_get(struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COM
 {
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
-	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
-		if (dev->channel[i] != NULL)
-			stats->imissed += load(dev->channel[i], offsetof(struct netvsc_channel,
-				discarded)) - dev->channel[i]->base[NETVSC_CHANNEL_COUNTERS - 1];
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++) {
+		const struct netvsc_channel *channel = dev->channel[i];
+
+		if (channel == NULL)
+			continue;
+		stats->ierrors += channel_since(channel, CHANNEL_REFUSED);
+		stats->imissed += channel_since(channel, CHANNEL_DISCARDED);
+	}
 	rx_add(eth, stats NETVSC_COMPAT_QSTATS_PASS);
 	tx_add(eth, stats NETVSC_COMPAT_QSTATS_PASS);
 	return 0;

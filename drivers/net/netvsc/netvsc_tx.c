@@ -18,11 +18,13 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
+#include "netvsc_frame.h"
 #include "netvsc_poll.h"
 
 /* A message being laid out. */
 struct tx_message {
 	uint32_t bytes;             /* in the section, or of the header slot */
+	uint32_t frame_bytes;       /* of all its frames, as they are counted */
 	uint32_t section;
 	uint16_t slot;
 	uint16_t first;             /* index of its first frame in the burst */
@@ -45,8 +47,10 @@ netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
 		uint16_t id = slots->done[txq->done_tail & slots->mask];
 		struct netvsc_tx_slot *slot = &slots->slot[id];
 
-		if (unlikely(slot->failed))
+		if (unlikely(slot->failed)) {
 			txq->counters.host_errors += slot->frames;
+			txq->counters.host_error_bytes += slot->bytes;
+		}
 		if (slot->section != NVSP_SECTION_NONE)
 			netvsc_sendbuf_release(txq->sendbuf, &txq->sections, slot->section);
 		if (slot->mbuf != NULL) {
@@ -59,165 +63,10 @@ netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
 	return freed;
 }
 
-/* ---- frames ---- */
-
-#define FRAME_MACS_BYTES (2u * RTE_ETHER_ADDR_LEN)
-#define FRAME_TAGGED_BYTES (FRAME_MACS_BYTES + RTE_VLAN_HLEN)
-
-/*
- * A frame as it goes to the host. Hosts drop frames that carry an 802.1Q tag
- * where a driver could have put it beside the frame; so such a tag is left out
- * when the frame is copied or listed. The mbuf is not touched: it may be shared.
- */
-struct tx_frame {
-	const struct rte_mbuf *m;
-	uint32_t bytes;             /* without the tag */
-	uint32_t skip;              /* FRAME_TAGGED_BYTES if there is one, else 0 */
-	uint16_t tci;               /* of the tag, or of the mbuf's own */
-	bool vlan;
-	uint8_t macs[FRAME_MACS_BYTES];
-};
-
-static void
-frame_untag(struct tx_frame *frame, const uint8_t *head)
-{
-	frame->skip = FRAME_TAGGED_BYTES;
-	frame->bytes -= RTE_VLAN_HLEN;
-	frame->tci = (uint16_t)(head[FRAME_MACS_BYTES + 2] << 8 | head[FRAME_MACS_BYTES + 3]);
-	frame->vlan = true;
-	memcpy(frame->macs, head, FRAME_MACS_BYTES);
-}
-
-static inline void
-frame_look(struct tx_frame *frame, const struct rte_mbuf *m)
-{
-	uint8_t copy[FRAME_TAGGED_BYTES];
-	const uint8_t *head;
-
-	frame->m = m;
-	frame->bytes = m->pkt_len;
-	frame->skip = 0;
-	frame->vlan = (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0;
-	frame->tci = m->vlan_tci;
-	if (unlikely(frame->vlan) || m->pkt_len < FRAME_TAGGED_BYTES + 2)
-		return;
-	head = rte_pktmbuf_read(m, 0, FRAME_TAGGED_BYTES, copy);
-	if (unlikely(head != NULL && head[FRAME_MACS_BYTES] == RTE_ETHER_TYPE_VLAN >> 8 &&
-	    head[FRAME_MACS_BYTES + 1] == (RTE_ETHER_TYPE_VLAN & 0xff)))
-		frame_untag(frame, head);
-}
-
-/* The mbuf and the place in it where the frame goes on behind what is skipped. */
-static inline const struct rte_mbuf *
-frame_rest(const struct tx_frame *frame, uint32_t *at)
-{
-	const struct rte_mbuf *m = frame->m;
-
-	*at = frame->skip;
-	while (unlikely(m != NULL && *at >= m->data_len)) {
-		*at -= m->data_len;
-		m = m->next;
-	}
-	return m;
-}
-
-/* ---- headers ---- */
-
-struct tx_header {
-	struct rndis_packet packet;
-	struct {
-		struct rndis_ppi header;
-		uint32_t value;
-	} ppi[3];
-};
-_Static_assert(sizeof(struct tx_header) == NETVSC_TX_HEADER_MAX, "transmit header");
-
-static inline void
-header_ppi(struct tx_header *header, unsigned int *count, uint32_t type, uint32_t value)
-{
-	header->ppi[*count].header.bytes = sizeof(header->ppi[0]);
-	header->ppi[*count].header.type = type;
-	header->ppi[*count].header.data_offset = sizeof(struct rndis_ppi);
-	header->ppi[*count].value = value;
-	++*count;
-}
-
-static inline uint32_t
-vlan_info(uint16_t tci)
-{
-	return ((uint32_t)tci & 0xfff) << RNDIS_VLAN_ID_SHIFT |
-		((tci & 0x1000) != 0 ? RNDIS_VLAN_DEI : 0) | (uint32_t)tci >> 13;
-}
-
-static uint32_t
-csum_info(const struct rte_mbuf *m, uint32_t l4_offset)
-{
-	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
-	uint32_t info = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0 ?
-		RNDIS_TX_CSUM_IPV6 : RNDIS_TX_CSUM_IPV4;
-
-	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
-		info |= RNDIS_TX_CSUM_IP_HEADER;
-	if (l4 == RTE_MBUF_F_TX_TCP_CKSUM)
-		info |= RNDIS_TX_CSUM_TCP;
-	else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM)
-		info |= RNDIS_TX_CSUM_UDP;
-	else
-		return info;
-	return info | l4_offset << RNDIS_TX_CSUM_L4_OFFSET_SHIFT;
-}
-
-static uint32_t
-lso_info(const struct rte_mbuf *m, uint32_t l4_offset)
-{
-	return m->tso_segsz | l4_offset << RNDIS_LSO_L4_OFFSET_SHIFT |
-		RNDIS_LSO_V2 | ((m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0 ? RNDIS_LSO_IPV6 : 0);
-}
-
-#define TX_CSUM_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
-#define TX_INFO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | TX_CSUM_FLAGS)
-
-static void
-header_offloads(const struct tx_frame *frame, struct tx_header *header, unsigned int *count)
-{
-	const struct rte_mbuf *m = frame->m;
-	uint32_t l4_offset = (uint32_t)(m->l2_len + m->l3_len) -
-		(frame->skip != 0 ? RTE_VLAN_HLEN : 0);
-
-	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
-		header_ppi(header, count, RNDIS_PPI_LSO, lso_info(m, l4_offset));
-	else
-		header_ppi(header, count, RNDIS_PPI_CHECKSUM, csum_info(m, l4_offset));
-}
-
-/* Lays out the header of a frame; returns the header's length. */
-static inline uint32_t
-header_build(const struct netvsc_txq *txq, const struct tx_frame *frame, struct tx_header *header)
-{
-	unsigned int count = 0;
-	uint32_t header_bytes;
-
-	/* The hash value decides the channel on which the completion comes. */
-	header_ppi(header, &count, RNDIS_PPI_HASH_VALUE, txq->queue_id);
-	if (unlikely(frame->vlan))
-		header_ppi(header, &count, RNDIS_PPI_VLAN, vlan_info(frame->tci));
-	if (unlikely((frame->m->ol_flags & TX_INFO_FLAGS) != 0))
-		header_offloads(frame, header, &count);
-	header_bytes = (uint32_t)(sizeof(header->packet) + count * sizeof(header->ppi[0]));
-	header->packet = (struct rndis_packet) {
-		.header = { RNDIS_PACKET, header_bytes + frame->bytes },
-		.data_offset = header_bytes - (uint32_t)sizeof(struct rndis_header),
-		.data_bytes = frame->bytes,
-		.ppi_offset = sizeof(header->packet) - sizeof(struct rndis_header),
-		.ppi_bytes = (uint32_t)(count * sizeof(header->ppi[0])),
-	};
-	return header_bytes;
-}
-
 /* ---- laying out ---- */
 
 static inline void
-frame_copy(uint8_t *to, const struct tx_frame *frame)
+frame_copy(uint8_t *to, const struct netvsc_tx_frame *frame)
 {
 	const struct rte_mbuf *m;
 	uint32_t at;
@@ -232,27 +81,32 @@ frame_copy(uint8_t *to, const struct tx_frame *frame)
 	}
 }
 
-/* Opens a message: a slot, and a section if one is wanted. False if out of
- * either; whichever was taken is given back. */
+/* Opens a message; false if there is no slot for it. */
 static bool
-message_open(struct netvsc_txq *txq, struct tx_message *msg, uint16_t first, bool section)
+message_open(struct netvsc_txq *txq, struct tx_message *msg, uint16_t first)
 {
 	if (unlikely(txq->free_count == 0)) {
 		txq->counters.no_slot++;
 		return false;
 	}
-	msg->section = NVSP_SECTION_NONE;
-	if (section) {
-		msg->section = netvsc_sendbuf_acquire(txq->sendbuf, &txq->sections);
-		if (unlikely(msg->section == NETVSC_SECTION_EMPTY)) {
-			txq->counters.no_section++;
-			return false;
-		}
-	}
 	msg->slot = txq->free_slots[--txq->free_count];
+	msg->section = NVSP_SECTION_NONE;
 	msg->bytes = 0;
+	msg->frame_bytes = 0;
 	msg->first = first;
 	msg->frames = 0;
+	return true;
+}
+
+/* Gives the message a section; false if there is none left. */
+static inline bool
+message_section(struct netvsc_txq *txq, struct tx_message *msg)
+{
+	uint32_t section = netvsc_sendbuf_acquire(txq->sendbuf, &txq->sections);
+
+	if (unlikely(section == NETVSC_SECTION_EMPTY))
+		return false;
+	msg->section = section;
 	return true;
 }
 
@@ -267,15 +121,15 @@ message_undo(struct netvsc_txq *txq, const struct tx_message *msg)
 /* Appends a frame to an open message; false if it does not fit any more. Each
  * message is padded to the host's alignment, the padding zeroed and counted. */
 static inline bool
-message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_frame *frame)
+message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct netvsc_tx_frame *frame)
 {
 	uint8_t *to = txq->sendbuf->base +
 		(uint64_t)msg->section * txq->sendbuf->section_bytes + msg->bytes;
 	uint32_t header_bytes, bytes, padded;
-	struct tx_header header;
+	struct netvsc_tx_header header;
 
-	if (msg->frames >= txq->frames_max ||
-	    msg->bytes + NETVSC_TX_HEADER_MAX + frame->bytes + txq->align_mask > txq->section_bytes)
+	if (msg->frames != 0 && (msg->frames >= txq->frames_max ||
+	    msg->bytes + NETVSC_TX_HEADER_MAX + frame->bytes + txq->align_mask > txq->gather_bytes))
 		return false;
 	header_bytes = header_build(txq, frame, &header);
 	bytes = header_bytes + frame->bytes;
@@ -286,6 +140,7 @@ message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_f
 	if (padded != bytes)
 		memset(to + bytes, 0, padded - bytes);
 	msg->bytes += padded;
+	msg->frame_bytes += frame->m->pkt_len;
 	msg->frames++;
 	return true;
 }
@@ -293,9 +148,9 @@ message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_f
 /* Puts the header of a page-list frame where the host expects it: in the first
  * range, which is a section or, without one, the slot's own memory. */
 static void
-message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct tx_frame *frame)
+message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct netvsc_tx_frame *frame)
 {
-	struct tx_header header;
+	struct netvsc_tx_header header;
 	uint32_t bytes = header_build(txq, frame, &header);
 	uint8_t *to = msg->section != NVSP_SECTION_NONE ?
 		txq->sendbuf->base + (uint64_t)msg->section * txq->sendbuf->section_bytes :
@@ -307,6 +162,7 @@ message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct t
 		bytes += FRAME_MACS_BYTES;
 	}
 	msg->bytes = bytes;
+	msg->frame_bytes = frame->m->pkt_len;
 	msg->skip = (uint16_t)frame->skip;
 	msg->frames = 1;
 }
@@ -367,7 +223,7 @@ static void
 page_list_build(const struct netvsc_txq *txq, const struct tx_message *msg,
 	const struct rte_mbuf *m, struct page_list *list)
 {
-	const struct tx_frame frame = { .m = m, .skip = msg->skip };
+	const struct netvsc_tx_frame frame = { .m = m, .skip = msg->skip };
 	uint32_t at;
 
 	list->words = 0;
@@ -420,6 +276,7 @@ message_send(struct netvsc_txq *txq, const struct tx_message *msg, struct rte_mb
 	slot->mbuf = m;
 	slot->section = msg->section;
 	slot->frames = msg->frames;
+	slot->bytes = msg->frame_bytes;
 	slot->failed = false;
 	__atomic_store_n(&slot->state, (uint32_t)generation << 1 | 1, __ATOMIC_RELEASE);
 	ret = message_put(txq, msg, m, (uint64_t)txq->channel->epoch << 48 |
@@ -433,104 +290,149 @@ message_send(struct netvsc_txq *txq, const struct tx_message *msg, struct rte_mb
 
 /* ---- a burst ---- */
 
-enum tx_how { TX_COPY, TX_PAGE_LIST, TX_REJECT };
+/* What becomes of a frame; the last three are drops, each with its counter. */
+enum tx_how { TX_COPY, TX_PAGE_LIST, TX_LENGTH, TX_OFFLOADS, TX_UNSENDABLE };
 
+/* Flags that ask the host for something; the others only describe the frame. */
+#define TX_REQUESTS (RTE_MBUF_F_TX_OFFLOAD_MASK & ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6))
+
+/* Frames shorter than 60 bytes go as they are: hosts take anything with a whole
+ * Ethernet header, and what pads frames on the wire is behind them. */
 static inline enum tx_how
-frame_how(const struct netvsc_txq *txq, const struct tx_frame *frame)
+frame_how(const struct netvsc_txq *txq, const struct netvsc_tx_frame *frame)
 {
 	bool fits = frame->bytes + NETVSC_TX_HEADER_MAX + txq->align_mask <= txq->section_bytes;
 
 	if (unlikely(frame->bytes < RTE_ETHER_HDR_LEN || (frame->bytes > txq->frame_max &&
 	    (frame->m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)))
-		return TX_REJECT;
+		return TX_LENGTH;
+	if (unlikely((frame->m->ol_flags & TX_REQUESTS) != 0) &&
+	    netvsc_tx_offloads_check(txq, frame) < 0)
+		return TX_OFFLOADS;
 	if (likely(frame->bytes <= txq->copy_max && fits))
 		return TX_COPY;
-	if (txq->page_lists && page_list_fits(frame->m))
+	if (txq->page_lists && page_list_fits(frame->m) &&
+	    frame->bytes <= txq->message_max - NETVSC_TX_HEADER_MAX)
 		return TX_PAGE_LIST;
-	return fits ? TX_COPY : TX_REJECT;
+	return fits ? TX_COPY : TX_UNSENDABLE;
 }
 
 bool
 netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m)
 {
-	struct tx_frame frame;
+	struct netvsc_tx_frame frame;
 
 	frame_look(&frame, m);
-	return frame_how(txq, &frame) != TX_REJECT;
+	return frame_how(txq, &frame) <= TX_PAGE_LIST;
 }
 
-/* A burst as it is laid out: messages, and where each frame went. */
+/* A burst, or a part of a long one, as it is laid out: messages, and where each
+ * frame went. */
 struct tx_burst {
 	struct tx_message message[NETVSC_TX_BURST];
 	struct rte_mbuf *page_list[NETVSC_TX_BURST];    /* per message; NULL: copied */
-	struct rte_mbuf *spent[NETVSC_TX_BURST];        /* copied or rejected: free them */
-	uint32_t bytes[NETVSC_TX_BURST];                /* per frame; 0: rejected */
+	struct rte_mbuf *spent[NETVSC_TX_BURST];        /* copied or dropped: free them */
+	uint32_t bytes[NETVSC_TX_BURST];                /* per frame */
+	uint8_t how[NETVSC_TX_BURST];                   /* per frame: enum tx_how */
 	uint16_t messages, spent_count;
 	bool open;                  /* the last message takes more frames */
+	bool starved;               /* something has run out */
+	bool locked;                /* the channel, from the first message of all parts on */
 };
 
-/* Lays out one frame; false if a resource has run out. */
+/* Lays out a frame in a message of its own; false if a resource has run out.
+ * Without a section the host reads the frame from where it is. */
 static bool
-burst_add(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m, uint16_t index)
+burst_open(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame,
+	uint16_t index)
 {
 	struct tx_message *msg = &burst->message[burst->messages];
-	struct tx_frame frame;
+	bool copy = burst->how[index] == TX_COPY;
+
+	if (!message_open(txq, msg, index))
+		return false;
+	if ((copy || txq->sendbuf->count != 0) && !message_section(txq, msg)) {
+		txq->counters.no_section++;
+		if (copy && (!txq->page_lists || !page_list_fits(frame->m))) {
+			message_undo(txq, msg);
+			return false;
+		}
+		copy = false;
+	}
+	msg->spent = burst->spent_count;
+	burst->page_list[burst->messages++] = copy ? NULL : (struct rte_mbuf *)(uintptr_t)frame->m;
+	burst->open = copy;
+	if (copy)
+		message_append(txq, msg, frame);
+	else
+		message_page_list(txq, msg, frame);
+	return true;
+}
+
+/* Lays out one frame; false if a resource has run out. */
+static inline bool
+burst_add(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m, uint16_t index)
+{
+	struct netvsc_tx_frame frame;
 	enum tx_how how;
 
 	frame_look(&frame, m);
 	how = frame_how(txq, &frame);
-	burst->bytes[index] = how == TX_REJECT ? 0 : m->pkt_len;
-	if (unlikely(how == TX_REJECT) ||
-	    (how == TX_COPY && burst->open && message_append(txq, msg - 1, &frame))) {
+	burst->how[index] = (uint8_t)how;
+	burst->bytes[index] = m->pkt_len;
+	if (likely(how == TX_COPY && burst->open &&
+	    message_append(txq, &burst->message[burst->messages - 1], &frame))) {
 		burst->spent[burst->spent_count++] = m;
 		return true;
 	}
-	if (!message_open(txq, msg, index, how == TX_COPY || txq->sendbuf->count != 0))
+	if (likely(how <= TX_PAGE_LIST) && !burst_open(txq, burst, &frame, index))
 		return false;
-	msg->spent = burst->spent_count;
-	burst->messages++;
-	burst->open = how == TX_COPY;
-	burst->page_list[burst->messages - 1] = NULL;
-	if (how == TX_COPY) {
-		message_append(txq, msg, &frame);
+	if (how > TX_PAGE_LIST || burst->open)
 		burst->spent[burst->spent_count++] = m;
-	} else {
-		message_page_list(txq, msg, &frame);
-		burst->page_list[burst->messages - 1] = m;
-	}
 	return true;
 }
 
-/* Writes the messages under the channel's lock; returns how many were taken.
- * `starved`: something had run out before all frames were laid out. */
+/* Writes the messages under the channel's lock, which is kept for the parts
+ * that follow; returns how many were taken. */
 static uint16_t
-burst_put(struct netvsc_txq *txq, const struct tx_burst *burst, bool starved)
+burst_put(struct netvsc_txq *txq, struct tx_burst *burst)
 {
-	struct vmbus_channel *vmbus = txq->channel->vmbus;
-	bool signal = false;
 	uint16_t sent = 0;
 
-	rte_spinlock_lock(&vmbus->lock);
+	if (!burst->locked)
+		rte_spinlock_lock(&txq->channel->vmbus->lock);
+	burst->locked = true;
 	while (sent < burst->messages &&
 	       message_send(txq, &burst->message[sent], burst->page_list[sent]) == 0)
 		sent++;
-	/* Completions share the ring with received frames: whoever runs low
-	 * drains it, or an application that only sends would stop for good. One
-	 * publication of the transmit ring serves both. */
-	if (starved || txq->free_count < txq->low_water || sent < burst->messages)
+	return sent;
+}
+
+/* Ends what burst_put() began. Completions share the ring with received frames:
+ * whoever runs low drains it, or an application that only sends would stop for
+ * good. One publication of the transmit ring serves both. */
+static void
+burst_publish(struct netvsc_txq *txq, struct tx_burst *burst)
+{
+	struct vmbus_channel *vmbus = txq->channel->vmbus;
+	bool signal = false;
+
+	if (!burst->locked)
+		return;
+	if (burst->starved || txq->free_count < txq->low_water)
 		netvsc_poll(txq->channel, 4u * NETVSC_TX_BURST, &signal);
 	else
-		signal |= vmbus_tx_ring_publish(&vmbus->tx);
+		signal = vmbus_tx_ring_publish(&vmbus->tx);
 	rte_spinlock_unlock(&vmbus->lock);
+	burst->locked = false;
 	if (signal)
 		vmbus_channel_signal(vmbus);
-	return sent;
 }
 
 /* What was laid out but found no room is the caller's again, from its first
  * frame on. Returns how many frames of the burst are gone. */
 static uint16_t
-burst_settle(struct netvsc_txq *txq, const struct tx_burst *burst, uint16_t sent, uint16_t added)
+burst_settle(struct netvsc_txq *txq, struct tx_burst *burst, uint16_t sent, uint16_t added)
 {
 	uint16_t spent = burst->spent_count;
 
@@ -545,34 +447,62 @@ burst_settle(struct netvsc_txq *txq, const struct tx_burst *burst, uint16_t sent
 		txq->counters.messages++;
 		txq->counters.page_lists += burst->page_list[i] != NULL;
 	}
-	rte_pktmbuf_free_bulk((struct rte_mbuf **)(uintptr_t)burst->spent, spent);
+	rte_pktmbuf_free_bulk(burst->spent, spent);
 	return added;
+}
+
+/* Every frame that is gone in exactly one counter. */
+static void
+burst_count(struct netvsc_tx_counters *counters, const struct tx_burst *burst, uint16_t gone)
+{
+	for (uint16_t i = 0; i < gone; i++) {
+		if (likely(burst->how[i] <= TX_PAGE_LIST)) {
+			counters->packets++;
+			counters->bytes += burst->bytes[i];
+		} else if (burst->how[i] == TX_LENGTH) {
+			counters->rejected++;
+		} else if (burst->how[i] == TX_OFFLOADS) {
+			counters->bad_offloads++;
+		} else {
+			counters->unsendable++;
+		}
+	}
+}
+
+/* One part, the last one perhaps: returns how many frames are gone. The host
+ * can see the messages before their mbufs are freed. */
+static uint16_t
+burst_part(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint16_t left)
+{
+	uint16_t count = (uint16_t)RTE_MIN(left, NETVSC_TX_BURST), added = 0, sent = 0, gone;
+
+	burst->messages = 0;
+	burst->spent_count = 0;
+	burst->open = false;
+	while (added < count && burst_add(txq, burst, pkts[added], added))
+		added++;
+	burst->starved = added < count;
+	if (likely(burst->messages != 0) || burst->starved)
+		sent = burst_put(txq, burst);
+	burst->starved |= sent < burst->messages;
+	if (likely(count == left) || burst->starved)
+		burst_publish(txq, burst);
+	gone = burst_settle(txq, burst, sent, added);
+	burst_count(&txq->counters, burst, gone);
+	return gone;
 }
 
 uint16_t
 netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct tx_burst burst;
-	uint16_t added = 0, sent = 0, gone;
-	uint64_t bytes = 0;
-	unsigned int rejected = 0;
+	uint16_t gone = 0;
 
-	burst.messages = 0;
-	burst.spent_count = 0;
-	burst.open = false;
-	nb_pkts = RTE_MIN(nb_pkts, (uint16_t)NETVSC_TX_BURST);
+	burst.locked = false;
 	netvsc_tx_reap(txq, UINT32_MAX);
-	while (added < nb_pkts && burst_add(txq, &burst, pkts[added], added))
-		added++;
-	if (likely(burst.messages != 0) || added < nb_pkts)
-		sent = burst_put(txq, &burst, added < nb_pkts);
-	gone = burst_settle(txq, &burst, sent, added);
-	for (uint16_t i = 0; i < gone; i++) {
-		bytes += burst.bytes[i];
-		rejected += burst.bytes[i] == 0;
-	}
-	txq->counters.packets += gone - rejected;
-	txq->counters.rejected += rejected;
-	txq->counters.bytes += bytes;
+	do {
+		gone = (uint16_t)(gone + burst_part(txq, &burst, pkts + gone,
+			(uint16_t)(nb_pkts - gone)));
+	} while (unlikely(gone < nb_pkts && !burst.starved));
 	return gone;
 }

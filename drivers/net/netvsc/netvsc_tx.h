@@ -20,8 +20,12 @@ struct netvsc_tx_counters {
 	uint64_t packets, bytes;
 	uint64_t messages;
 	uint64_t page_lists;
-	uint64_t rejected;          /* cannot be sent at all: dropped, the burst goes on */
+	/* Frames dropped for what they are; the burst goes on. Each in one of: */
+	uint64_t rejected;          /* no Ethernet header, or longer than the MTU allows */
+	uint64_t bad_offloads;      /* offloads not switched on, or the host would refuse them */
+	uint64_t unsendable;        /* no section holds them, and no page list either */
 	uint64_t host_errors;       /* frames the host refused */
+	uint64_t host_error_bytes;
 	uint64_t no_section, no_slot, ring_full;        /* bursts cut short by these */
 };
 
@@ -36,8 +40,12 @@ struct netvsc_txq {
 	uint16_t generation;
 	uint16_t low_water;         /* fewer free slots: drain while the lock is held */
 	uint32_t copy_max;          /* frames up to this are copied */
-	uint32_t frame_max;         /* without a VLAN tag; longer ones must be cut by the host */
-	uint32_t section_bytes;
+	/* Behind the Ethernet header there is as much as the MTU says, a VLAN tag
+	 * not counted; what is longer must be cut by the host. */
+	uint32_t frame_max;
+	uint32_t section_bytes;     /* one frame's message at most */
+	uint32_t gather_bytes;      /* no frame is added to a message beyond this */
+	uint32_t message_max;       /* what the host takes in one, page list included */
 	uint32_t align_mask;
 	uint16_t frames_max;        /* per message */
 	bool page_lists;
@@ -58,6 +66,11 @@ struct netvsc_txq {
 unsigned int netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max);
 /* Whether there is a way to the host for this frame. */
 bool netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m);
+/* netvsc_prepare.c: whether the host will do what the frame asks for. 0;
+ * -ENOTSUP: it was not switched on; -EINVAL: the lengths in the mbuf and the
+ * frame do not go together. One bad frame costs all of its message. */
+struct netvsc_tx_frame;
+int netvsc_tx_offloads_check(const struct netvsc_txq *txq, const struct netvsc_tx_frame *frame);
 
 /* Sends as many of the frames as there is room for; see netvsc_burst.c. */
 uint16_t netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts);
