@@ -281,7 +281,9 @@ rndis_init(const struct rndis_oid_request *request)
 		.header.type = RNDIS_INIT | RNDIS_COMPLETION,
 		.request_id = request->request_id,
 		.major = 1, .device_flags = 1,
-		.max_packets_per_msg = 8, .max_transfer_bytes = 0xEFFFFFFF, .alignment_shift = 3,
+		.max_packets_per_msg = fake_host->set.packets_per_message,
+		.max_transfer_bytes = fake_host->set.max_transfer_bytes,
+		.alignment_shift = fake_host->set.alignment_shift,
 	};
 
 	rndis_answer(FAKE_RNDIS_INIT, &reply, sizeof(reply));
@@ -297,7 +299,8 @@ query_offload(uint8_t *info)
 		.header = { NDIS_OBJECT_OFFLOAD, (uint8_t)revision, (uint16_t)bytes[revision] },
 		.tx_ipv4 = { 2, 0x155 }, .rx_ipv4 = { 2, 0x155 },
 		.tx_ipv6 = { 2, 0x55 }, .rx_ipv6 = { 2, 0x55 },
-		.lso_ipv4 = { 2, 0xF53C, 2 }, .lso_ipv6 = { 2, 0xF53C, 2, 5 },
+		.lso_ipv4 = { 2, fake_host->set.lso_max, fake_host->set.lso_min_segments },
+		.lso_ipv6 = { 2, fake_host->set.lso_max, fake_host->set.lso_min_segments, 5 },
 		.rsc_ipv4 = 1, .rsc_ipv6 = 1,
 	};
 
@@ -490,6 +493,10 @@ packet_rndis(const struct vmbus_packet_header *header, const uint8_t *packet)
 	uint64_t page;
 
 	memcpy(&nvsp, packet + header->data_offset_8b * 8u, sizeof(nvsp));
+	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL && fake_host->data != NULL) {
+		fake_host->data(header, packet);
+		return;
+	}
 	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL)
 		wrong("data on the control path");
 	if (header->flags != VMBUS_PACKET_FLAG_COMPLETION_REQUESTED)

@@ -46,6 +46,8 @@ struct fake_settings {
 	uint32_t send_section_bytes;
 	uint32_t recv_sections;     /* parts of the receive buffer; 0 = one */
 	uint32_t frame_max;         /* larger ones become the default */
+	uint32_t packets_per_message, alignment_shift, max_transfer_bytes;
+	uint32_t lso_max, lso_min_segments;
 	uint32_t offload_revision;
 	uint32_t multicast_max;
 	uint32_t rss_flags, rss_queues, rss_entries;
@@ -86,6 +88,8 @@ struct fake_host {
 	unsigned int by_section, by_page;
 	unsigned int acks_owed;
 	bool link_down;
+	/* Messages of the data path; without it there must be none. */
+	void (*data)(const struct vmbus_packet_header *header, const uint8_t *packet);
 
 	struct netvsc_device dev;
 	struct vmbus_device vmbus;

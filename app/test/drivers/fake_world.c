@@ -85,7 +85,7 @@ host_act(void)
 
 	while (!fake_host->set.deaf && fake_world.tx_read != __atomic_load_n(&page->write_index, __ATOMIC_ACQUIRE)) {
 		struct vmbus_packet_header header;
-		uint8_t packet[512];
+		uint8_t packet[2048];
 		uint32_t bytes;
 
 		ring_bytes(false, fake_world.tx_read, &header, sizeof(header));
@@ -196,6 +196,18 @@ rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket
 	return p;
 }
 
+void *
+rte_malloc_socket(const char *type, size_t size, unsigned int align, int socket)
+{
+	return rte_zmalloc_socket(type, size, align, socket);
+}
+
+void *
+rte_malloc(const char *type, size_t size, unsigned int align)
+{
+	return rte_zmalloc_socket(type, size, align, SOCKET_ID_ANY);
+}
+
 void
 rte_free(void *p)
 {
@@ -272,6 +284,8 @@ fake_host_start(bool page_lists)
 	fake_world.next_transfer = 15;
 	fake_host->set = (struct fake_settings){
 		.nvsp_max = NVSP_VERSION_61, .send_section_bytes = 6144, .frame_max = 9216,
+		.packets_per_message = 8, .alignment_shift = 3, .max_transfer_bytes = 0xEFFFFFFF,
+		.lso_max = 0xF53C, .lso_min_segments = 2,
 		.offload_revision = 3, .multicast_max = 32, .rss_flags = 0x301, .rss_queues = 8,
 		.rss_entries = 128, .subchannels_granted = FAKE_SUBCHANNELS_MAX,
 	};

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What is sent: whole, in order, within the host's limits, with nothing of ours
+ * beside it, and every mbuf either the driver's or the caller's. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_data.h"
+#include "netvsc_queue.h"
+
+#define BURST 64u
+
+static struct netvsc_txq *
+txq_of(const struct fake_data *d)
+{
+	return d->eth->data->tx_queues[0];
+}
+
+/* The frame that fake_mbuf() makes. */
+static void
+check_frame(const struct fake_frame *frame, uint32_t bytes, uint8_t seed)
+{
+	assert_int_equal(frame->bytes, bytes);
+	for (uint32_t i = 0; i < bytes; i++)
+		if (frame->data[i] != (uint8_t)(i * 7 + seed))
+			fail_msg("byte %u of %u", i, bytes);
+}
+
+/* ---- aggregation ---- */
+
+struct limits {
+	uint32_t packets, shift, transfer, section;
+	uint32_t agg_packets, agg_bytes;        /* devargs */
+	uint32_t packets_expected, bytes_expected;      /* at most, of 60-byte frames */
+};
+
+static const struct limits *limits;
+
+static void
+host_limits(struct fake_host *host)
+{
+	host->set.packets_per_message = limits->packets;
+	host->set.alignment_shift = limits->shift;
+	host->set.max_transfer_bytes = limits->transfer;
+	host->set.send_section_bytes = limits->section;
+	host->dev.args.tx_agg_packets = limits->agg_packets;
+	host->dev.args.tx_agg_bytes = limits->agg_bytes;
+}
+
+/* Conformance: 38. */
+static void
+messages_are_filled_up_to_what_the_host_announced_and_no_further(void **state)
+{
+	/* A 60-byte frame takes 120 bytes with its header. */
+	static const struct limits rows[] = {
+		{ 8, 3, 0xEFFFFFFF, 6144, 0, 0, 8, 8 * 120 },
+		{ 1, 0, 0xEFFFFFFF, 6144, 0, 0, 1, 120 },
+		{ 4, 2, 0xEFFFFFFF, 6144, 0, 0, 4, 4 * 120 },
+		{ 3, 4, 0xEFFFFFFF, 4096, 0, 0, 3, 3 * 128 },
+		{ 1000, 3, 0xEFFFFFFF, 6144, 0, 0, 32, 32 * 120 },
+		{ 8, 8, 0xEFFFFFFF, 6144, 0, 0, 8, 8 * 256 },
+		{ 8, 3, 512, 6144, 0, 0, 3, 512 },
+		{ 8, 3, 0xEFFFFFFF, 904, 0, 0, 7, 904 },
+		{ 8, 3, 0xEFFFFFFF, 6144, 5, 0, 5, 5 * 120 },
+		{ 4, 3, 0xEFFFFFFF, 6144, 5, 0, 4, 4 * 120 },
+		{ 8, 3, 0xEFFFFFFF, 6144, 0, 400, 3, 400 },
+		{ 8, 3, 0xEFFFFFFF, 6144, 0, 1, 1, 120 },
+	};
+
+	(void)state;
+	for (unsigned int r = 0; r < RTE_DIM(rows); r++) {
+		struct fake_data *d;
+		struct rte_mbuf *pkts[BURST];
+
+		limits = &rows[r];
+		d = fake_data_start(&(struct fake_setup){ .host = host_limits });
+		for (unsigned int i = 0; i < BURST; i++)
+			pkts[i] = fake_mbuf(d, 60, 1, (uint8_t)i);
+		assert_int_equal(fake_tx(d, pkts, BURST), BURST);
+		assert_int_equal(d->frames, BURST);
+		for (unsigned int i = 0; i < BURST; i++) {
+			check_frame(&d->frame[i], 60, (uint8_t)i);
+			assert_false(d->frame[i].padding_dirty);
+		}
+		if (d->message_frames_max != rows[r].packets_expected ||
+		    d->message_bytes_max > rows[r].bytes_expected || d->aligned_wrong != 0)
+			fail_msg("row %u: %u frames, %u bytes, %u unaligned", r,
+				d->message_frames_max, d->message_bytes_max, d->aligned_wrong);
+		fake_data_stop(d);
+	}
+}
+
+/* Conformance: 38. */
+static void
+a_message_that_is_not_full_leaves_with_its_burst(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (unsigned int i = 1; i <= 3; i++) {
+		m = fake_mbuf(d, 60 + i, 1, (uint8_t)i);
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		assert_int_equal(d->frames, i);
+		assert_int_equal(d->messages, i);
+	}
+	fake_data_stop(d);
+}
+
+/* Conformance: 38. */
+static void
+what_pads_a_message_is_zeros_whatever_was_there(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	memset(fake_world.send, 0xff, FAKE_SEND_BYTES - 2 * 6144);
+	for (uint32_t bytes = 14; bytes < 200; bytes++) {
+		struct rte_mbuf *m = fake_mbuf(d, bytes, 1, 1);
+
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		check_frame(&d->frame[d->frames - 1], bytes, 1);
+		assert_false(d->frame[d->frames - 1].padding_dirty);
+	}
+	fake_data_stop(d);
+}
+
+/* Conformance: 38. */
+static void
+nothing_is_written_where_the_host_reads_but_headers_and_frames(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	const uint32_t sections = d->host->dev.sendbuf.count;
+	uint32_t dirty = 0;
+
+	(void)state;
+	memset(fake_world.send, 0x5a, (size_t)sections * 6144);
+	d->hold = true;
+	for (uint32_t i = 0; i < 20; i++) {
+		/* Its pool is full of 0xa5: a byte too many would show. */
+		struct rte_mbuf *m = fake_mbuf(d, 61, 2, 3);
+
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+	}
+	for (uint32_t i = 0; i < sections * 6144; i++)
+		if (i % 6144 >= 44 + 16 + 61 + 7)
+			dirty += fake_world.send[i] != 0x5a;
+	assert_int_equal(dirty, 0);
+	assert_null(memchr(fake_world.send, 0xa5, (size_t)sections * 6144));
+	fake_data_stop(d);
+}
+
+/* ---- lengths ---- */
+
+/* Conformance: 44. */
+static void
+frames_from_14_bytes_to_the_mtu_are_sent_and_no_others(void **state)
+{
+	static const struct {
+		uint32_t bytes;
+		bool sent;
+	} rows[] = {
+		{ 1, false }, { 13, false }, { 14, true }, { 59, true }, { 60, true }, { 1514, true },
+		{ 1515, false }, { 1518, false }, { 2000, false },
+	};
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	unsigned int sent = 0, dropped = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct rte_mbuf *m = fake_mbuf(d, rows[i].bytes, 1, 0);
+
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		sent += rows[i].sent;
+		dropped += !rows[i].sent;
+		assert_int_equal(d->frames, sent);
+		assert_int_equal(fake_stats(d).opackets, sent);
+		assert_int_equal(fake_stats(d).oerrors, dropped);
+		assert_int_equal(txq_of(d)->counters.rejected, dropped);
+	}
+	fake_data_stop(d);
+}
+
+/* Conformance: 40. */
+static void
+a_page_list_names_every_byte_of_every_chain(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200 });
+	static const unsigned int segments[] = { 1, 2, 3, 7, 16, 30, 32 };
+
+	(void)state;
+	for (unsigned int s = 0; s < RTE_DIM(segments); s++)
+		for (uint32_t bytes = 600; bytes <= 9014; bytes += 701) {
+			struct rte_mbuf *m = fake_mbuf(d, bytes, segments[s], (uint8_t)bytes);
+
+			assert_int_equal(fake_tx(d, &m, 1), 1);
+			check_frame(&d->frame[d->frames - 1], bytes, (uint8_t)bytes);
+			assert_true(d->frame[d->frames - 1].by_page);
+			fake_settle(d);
+		}
+	assert_int_equal(txq_of(d)->counters.page_lists, d->frames);
+	fake_data_stop(d);
+}
+
+/* Conformance: 40. */
+static void
+a_chain_too_long_for_a_page_list_is_copied_or_dropped_and_counted(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200 });
+	struct rte_mbuf *m = fake_mbuf(d, 4000, 40, 1);
+
+	(void)state;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	check_frame(&d->frame[0], 4000, 1);
+	assert_false(d->frame[0].by_page);
+	m = fake_mbuf(d, 9000, 40, 1);
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frames, 1);
+	assert_int_equal(txq_of(d)->counters.unsendable, 1);
+	assert_int_equal(fake_stats(d).oerrors, 1);
+	fake_data_stop(d);
+}
+
+static void
+without_page_lists_a_frame_longer_than_a_section_is_dropped_and_counted(void **state)
+{
+	/* What a section holds: header 92, alignment 8. */
+	const uint32_t most = 6144 - 92 - 7;
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200, .no_page_lists = true });
+	struct rte_mbuf *m = fake_mbuf(d, most, 3, 1);
+
+	(void)state;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	check_frame(&d->frame[0], most, 1);
+	m = fake_mbuf(d, most + 1, 3, 1);
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frames, 1);
+	assert_int_equal(txq_of(d)->counters.unsendable, 1);
+	fake_data_stop(d);
+}
+
+/* ---- out of something ---- */
+
+/* Sends until the driver takes no more; the others stay ours and are freed. */
+static unsigned int
+send_until_full(struct fake_data *d, uint32_t bytes, unsigned int most)
+{
+	unsigned int sent = 0;
+
+	while (sent < most) {
+		struct rte_mbuf *pkts[BURST];
+		uint16_t taken;
+
+		for (unsigned int i = 0; i < BURST; i++)
+			pkts[i] = fake_mbuf(d, bytes, 1, (uint8_t)(sent + i));
+		taken = fake_tx(d, pkts, BURST);
+		sent += taken;
+		rte_pktmbuf_free_bulk(pkts + taken, BURST - taken);
+		if (taken < BURST)
+			break;
+	}
+	return sent;
+}
+
+static void
+one_frame_each(struct fake_host *host)
+{
+	host->set.packets_per_message = 1;
+}
+
+/* Conformance: 39. */
+static void
+with_all_sections_taken_frames_go_as_page_lists(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 100,
+		.host = one_frame_each });
+	const uint32_t sections = d->host->dev.sendbuf.count;
+	struct rte_mbuf *pkts[90];
+
+	(void)state;
+	assert_true(sections < 60);
+	d->hold = true;
+	for (unsigned int i = 0; i < 90; i++)
+		pkts[i] = fake_mbuf(d, 60, 1, (uint8_t)i);
+	assert_int_equal(fake_tx(d, pkts, 90), 90);
+	assert_int_equal(d->frames, 90);
+	for (unsigned int i = 0; i < 90; i++) {
+		check_frame(&d->frame[i], 60, (uint8_t)i);
+		assert_int_equal(d->frame[i].by_page, i >= sections);
+	}
+	/* Large ones, too: their headers need sections no more than they do. */
+	pkts[0] = fake_mbuf(d, 1500, 2, 9);
+	assert_int_equal(fake_tx(d, pkts, 1), 1);
+	check_frame(&d->frame[90], 1500, 9);
+	fake_data_stop(d);
+}
+
+/* Conformance: 36, 37, 39. */
+static void
+without_page_lists_too_few_sections_hold_frames_back_and_lose_none(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 100,
+		.host = one_frame_each, .no_page_lists = true });
+	const uint32_t sections = d->host->dev.sendbuf.count;
+
+	(void)state;
+	d->hold = true;
+	for (unsigned int round = 1; round <= 3; round++) {
+		assert_int_equal(send_until_full(d, 60, 1000), sections);
+		assert_int_equal(fake_pool_out(&d->pool), 0);
+		assert_int_equal(d->frames, round * sections);
+		assert_true(txq_of(d)->counters.no_section >= round);
+		fake_data_complete(d);
+		fake_settle(d);
+	}
+	fake_data_stop(d);
+}
+
+/* Conformance: 36, 37. */
+static void
+without_descriptors_frames_stay_the_callers(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 16,
+		.host = one_frame_each });
+
+	(void)state;
+	d->hold = true;
+	for (unsigned int round = 1; round <= 3; round++) {
+		assert_int_equal(send_until_full(d, 60, 1000), 16);
+		assert_int_equal(send_until_full(d, 1500, 1000), 0);
+		assert_int_equal(fake_pool_out(&d->pool), 0);
+		assert_int_equal(d->frames, round * 16);
+		fake_data_complete(d);
+		fake_settle(d);
+	}
+	fake_data_stop(d);
+}
+
+/* At each point of the ring's filling, with bursts of all kinds of frames, the
+ * host deaf: nothing is the driver's and the caller's, and nothing nobody's.
+ * Conformance: 36, 37. */
+static void
+a_ring_full_at_any_point_leaves_every_mbuf_with_one_owner(void **state)
+{
+	(void)state;
+	for (uint32_t filled = 0; filled < 2200; filled += 24) {
+		struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 64 });
+		struct vmbus_tx_ring *tx = &d->host->dev.channel[0]->vmbus->tx;
+		struct vmbus_packet_desc desc = { .type = VMBUS_PACKET_COMPLETION };
+		static uint8_t filler[512];
+		struct rte_mbuf *pkts[BURST];
+		uint16_t sent = 0, taken;
+		uint32_t write = tx->write;
+
+		/* All but `filled` bytes and the reserve for acknowledgements. */
+		d->host->set.deaf = true;
+		desc.payload = filler;
+		while (vmbus_tx_ring_room(tx, UINT32_MAX) > (int64_t)(filled + 600 +
+				txq_of(d)->ack_reserve)) {
+			desc.payload_bytes = sizeof(filler);
+			assert_int_equal(vmbus_packet_put(tx, &desc, 0), 0);
+		}
+		for (unsigned int i = 0; i < BURST; i++)
+			pkts[i] = fake_mbuf(d, i % 3 == 0 ? 1200 : 60, 1 + i % 3, (uint8_t)i);
+		for (unsigned int tries = 0; tries < 3; tries++) {
+			taken = fake_tx(d, pkts + sent, (uint16_t)(BURST - sent));
+			sent = (uint16_t)(sent + taken);
+		}
+		for (unsigned int i = sent; i < BURST; i++)     /* still whole, still ours */
+			assert_int_equal(rte_mbuf_refcnt_read(pkts[i]), 1);
+		assert_int_equal(txq_of(d)->counters.packets, sent);
+		/* The host reads again, from behind the filler. */
+		(void)write;
+		d->host->set.deaf = false;
+		fake_world.tx_read = tx->write;
+		tx->page->read_index = tx->write;
+		for (uint32_t id = 0; id < d->host->dev.channel[0]->tx_slots.count; id++) {
+			const struct netvsc_tx_slot *slot = &d->host->dev.channel[0]->tx_slots.slot[id];
+
+			if ((slot->state & 1) != 0)
+				d->held[d->held_count++] = (uint64_t)d->host->dev.channel[0]->epoch << 48 |
+					(uint64_t)(slot->state >> 1) << 32 | id;
+		}
+		fake_data_complete(d);
+		taken = fake_tx(d, pkts + sent, (uint16_t)(BURST - sent));
+		assert_int_equal(taken, BURST - sent);
+		assert_int_equal(d->frames, BURST - sent);
+		for (unsigned int i = 0; i < d->frames; i++)
+			check_frame(&d->frame[i], (sent + i) % 3 == 0 ? 1200 : 60, (uint8_t)(sent + i));
+		fake_data_stop(d);
+	}
+}
+
+/* Conformance: 36. */
+static void
+a_long_burst_takes_the_lock_once_and_signals_once(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 256 });
+	struct rte_mbuf *pkts[256];
+	unsigned int signals = d->host->signals;
+
+	(void)state;
+	for (unsigned int i = 0; i < 256; i++)
+		pkts[i] = fake_mbuf(d, 60, 1, (uint8_t)i);
+	assert_int_equal(fake_tx(d, pkts, 256), 256);
+	assert_int_equal(d->host->signals, signals + 1);
+	assert_int_equal(d->frames, 256);
+	for (unsigned int i = 0; i < 256; i++)
+		check_frame(&d->frame[i], 60, (uint8_t)i);
+	fake_data_stop(d);
+}
+
+/* Conformance: 37. */
+static void
+queues_that_rest_keep_no_more_than_half_the_sections(void **state)
+{
+	static const struct {
+		uint32_t sections, wanted, queues, max;
+	} rows[] = {
+		{ 2730, 64, 1, 64 }, { 2730, 64, 64, 21 }, { 2730, 8, 64, 8 }, { 2730, 0, 1, 1 },
+		{ 40, 64, 64, 1 }, { 0, 64, 4, 1 }, { 2730, 1000, 1, 64 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		const struct netvsc_sendbuf buf = { .count = rows[i].sections };
+		struct netvsc_sendbuf_cache cache = { 0 };
+
+		netvsc_sendbuf_cache_fit(&buf, &cache, rows[i].wanted, rows[i].queues);
+		assert_int_equal(cache.max, rows[i].max);
+	}
+}
+
+/* ---- what the host says of it ---- */
+
+/* Conformance: 44. */
+static void
+a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	struct rte_mbuf *pkts[11];
+	struct rte_eth_stats stats;
+
+	(void)state;
+	for (unsigned int i = 0; i < 11; i++)
+		pkts[i] = fake_mbuf(d, 100, 1, (uint8_t)i);
+	d->status = NVSP_STATUS_FAILURE;
+	assert_int_equal(fake_tx(d, pkts, 10), 10);     /* 8 and 2 */
+	d->status = NVSP_STATUS_SUCCESS;
+	fake_tx(d, pkts, 0);
+	assert_int_equal(fake_tx(d, pkts + 10, 1), 1);
+	fake_settle(d);
+	stats = fake_stats(d);
+	assert_int_equal(stats.oerrors, 10);
+	assert_int_equal(stats.opackets, 1);
+	assert_int_equal(stats.obytes, 100);
+	fake_data_stop(d);
+}
+
+/* ---- information beside the frame ---- */
+
+/* Conformance: 43. */
+static void
+the_hash_value_of_a_frame_is_the_number_of_its_queue(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	for (uint16_t q = 0; q < 64; q += 9) {
+		struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0), *large = fake_mbuf(d, 1000, 1, 0);
+
+		txq_of(d)->queue_id = q;
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		assert_int_equal(fake_frame_ppi(&d->frame[d->frames - 1], RNDIS_PPI_HASH_VALUE), q);
+		assert_int_equal(fake_tx(d, &large, 1), 1);
+		assert_int_equal(fake_frame_ppi(&d->frame[d->frames - 1], RNDIS_PPI_HASH_VALUE), q);
+		assert_int_equal(d->frame[d->frames - 1].ppi_count, 1);
+	}
+	fake_data_stop(d);
+}
+
+/* Host: id 4-15, DEI 3, priority 0-2. */
+static uint32_t
+vlan_info(uint16_t tci)
+{
+	return (uint32_t)(tci & 0xfff) << 4 | (uint32_t)(tci >> 12 & 1) << 3 | (uint32_t)tci >> 13;
+}
+
+/* Conformance: 41. */
+static void
+a_vlan_tag_keeps_all_its_bits_by_flag_and_in_the_frame(void **state)
+{
+	static const uint16_t tcis[] = { 1, 4095, 0x2000, 0xe000, 0x1000, 0xffff, 0x0fff, 0x5abc };
+	struct fake_data *d = fake_data_start(&(struct fake_setup){
+		.tx_offloads = RTE_ETH_TX_OFFLOAD_VLAN_INSERT });
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(tcis); i++)
+		for (uint32_t bytes = 60; bytes <= 1514; bytes += 1454) {
+			struct rte_mbuf *m = fake_mbuf(d, bytes, 1, 5);
+			uint8_t copy[1514], *data = rte_pktmbuf_mtod(m, uint8_t *);
+
+			m->ol_flags = RTE_MBUF_F_TX_VLAN;
+			m->vlan_tci = tcis[i];
+			assert_int_equal(fake_tx(d, &m, 1), 1);
+			check_frame(&d->frame[d->frames - 1], bytes, 5);
+			assert_int_equal(fake_frame_ppi(&d->frame[d->frames - 1], RNDIS_PPI_VLAN),
+				vlan_info(tcis[i]));
+
+			m = fake_mbuf(d, bytes, 1, 5);
+			data = rte_pktmbuf_mtod(m, uint8_t *);
+			data[12] = 0x81;
+			data[13] = 0;
+			data[14] = (uint8_t)(tcis[i] >> 8);
+			data[15] = (uint8_t)tcis[i];
+			memcpy(copy, data, bytes);
+			assert_int_equal(fake_tx(d, &m, 1), 1);
+			assert_int_equal(d->frame[d->frames - 1].bytes, bytes - 4);
+			assert_memory_equal(d->frame[d->frames - 1].data, copy, 12);
+			assert_memory_equal(d->frame[d->frames - 1].data + 12, copy + 16, bytes - 16);
+			assert_int_equal(fake_frame_ppi(&d->frame[d->frames - 1], RNDIS_PPI_VLAN),
+				vlan_info(tcis[i]));
+		}
+	fake_data_stop(d);
+}
+
+/* Conformance: 41. */
+static void
+a_shared_mbuf_is_not_touched_when_its_tag_is_taken_out(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	for (uint32_t bytes = 18; bytes <= 1518; bytes += 300) {
+		struct rte_mbuf *m = fake_mbuf(d, bytes, bytes > 100 ? 3 : 1, 5), *clone;
+		uint8_t before[1518], after[1518];
+
+		rte_pktmbuf_mtod(m, uint8_t *)[12] = 0x81;
+		rte_pktmbuf_mtod(m, uint8_t *)[13] = 0;
+		memcpy(before, rte_pktmbuf_read(m, 0, bytes, after), bytes);
+		rte_pktmbuf_refcnt_update(m, 1);
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		assert_int_equal(d->frame[d->frames - 1].bytes, bytes - 4);
+		fake_settle(d);
+		assert_memory_equal(rte_pktmbuf_read(m, 0, bytes, after), before, bytes);
+		assert_int_equal(m->pkt_len, bytes);
+		/* An indirect one: the data is another's. */
+		clone = rte_pktmbuf_clone(m, d->pool.mp);
+		assert_non_null(clone);
+		assert_int_equal(fake_tx(d, &clone, 1), 1);
+		assert_int_equal(d->frame[d->frames - 1].bytes, bytes - 4);
+		assert_memory_equal(rte_pktmbuf_read(m, 0, bytes, after), before, bytes);
+		fake_settle(d);
+		rte_pktmbuf_free(m);
+	}
+	fake_data_stop(d);
+}
+
+/* Conformance: 41. */
+static void
+of_two_tags_the_outer_one_goes_beside_the_frame(void **state)
+{
+	static const uint8_t tags[] = { 0x81, 0, 0x20, 0x05, 0x81, 0, 0x00, 0x07, 0x08, 0x00 };
+	struct fake_data *d = fake_data_start(&(struct fake_setup){
+		.tx_offloads = RTE_ETH_TX_OFFLOAD_VLAN_INSERT });
+	struct rte_mbuf *m = fake_mbuf(d, 100, 1, 5);
+
+	(void)state;
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 12, tags, sizeof(tags));
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frame[0].bytes, 96);
+	assert_memory_equal(d->frame[0].data + 12, tags + 4, 6);
+	assert_int_equal(fake_frame_ppi(&d->frame[0], RNDIS_PPI_VLAN), vlan_info(0x2005));
+	/* By flag around one in the frame. */
+	m = fake_mbuf(d, 100, 1, 5);
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 12, tags + 4, 6);
+	m->ol_flags = RTE_MBUF_F_TX_VLAN;
+	m->vlan_tci = 0x3009;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frame[1].bytes, 100);
+	assert_memory_equal(d->frame[1].data + 12, tags + 4, 6);
+	assert_int_equal(fake_frame_ppi(&d->frame[1], RNDIS_PPI_VLAN), vlan_info(0x3009));
+	/* A tag of another kind is only data. */
+	m = fake_mbuf(d, 100, 1, 5);
+	rte_pktmbuf_mtod(m, uint8_t *)[12] = 0x88;
+	rte_pktmbuf_mtod(m, uint8_t *)[13] = 0xa8;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frame[2].bytes, 100);
+	assert_int_equal(fake_frame_ppi(&d->frame[2], RNDIS_PPI_VLAN), FAKE_NO_PPI);
+	fake_data_stop(d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_are_filled_up_to_what_the_host_announced_and_no_further),
+		cmocka_unit_test(a_message_that_is_not_full_leaves_with_its_burst),
+		cmocka_unit_test(what_pads_a_message_is_zeros_whatever_was_there),
+		cmocka_unit_test(nothing_is_written_where_the_host_reads_but_headers_and_frames),
+		cmocka_unit_test(frames_from_14_bytes_to_the_mtu_are_sent_and_no_others),
+		cmocka_unit_test(a_page_list_names_every_byte_of_every_chain),
+		cmocka_unit_test(a_chain_too_long_for_a_page_list_is_copied_or_dropped_and_counted),
+		cmocka_unit_test(without_page_lists_a_frame_longer_than_a_section_is_dropped_and_counted),
+		cmocka_unit_test(with_all_sections_taken_frames_go_as_page_lists),
+		cmocka_unit_test(without_page_lists_too_few_sections_hold_frames_back_and_lose_none),
+		cmocka_unit_test(without_descriptors_frames_stay_the_callers),
+		cmocka_unit_test(a_ring_full_at_any_point_leaves_every_mbuf_with_one_owner),
+		cmocka_unit_test(a_long_burst_takes_the_lock_once_and_signals_once),
+		cmocka_unit_test(queues_that_rest_keep_no_more_than_half_the_sections),
+		cmocka_unit_test(a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames),
+		cmocka_unit_test(the_hash_value_of_a_frame_is_the_number_of_its_queue),
+		cmocka_unit_test(a_vlan_tag_keeps_all_its_bits_by_flag_and_in_the_frame),
+		cmocka_unit_test(a_shared_mbuf_is_not_touched_when_its_tag_is_taken_out),
+		cmocka_unit_test(of_two_tags_the_outer_one_goes_beside_the_frame),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
