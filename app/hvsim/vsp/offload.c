@@ -365,7 +365,10 @@ offload_check(struct vsp_channel *channel, const uint8_t *head, uint32_t head_by
 	request->ip_csum = false;
 	frame_parse(head, head_bytes, request->bytes, &view);
 	if (head_bytes >= FRAME_HEADER_BYTES && load_be16(head + 12) == ETHER_VLAN) {
-		request_report(channel, VSP_RULE_VLAN_INBAND, "the tag was expected beside the frame");
+		/* A second tag beside the frame asks for nothing behind the first. */
+		if ((request->want & ~OFFLOAD_VLAN) != 0)
+			request_report(channel, VSP_RULE_VLAN_INBAND,
+				"the tag was expected beside the frame");
 		request->want &= OFFLOAD_VLAN;
 		return 0;
 	}
