@@ -95,6 +95,7 @@ deliver_all(struct fake_host *host)
 	backlog->transfer_tail = backlog->transfer_head;
 }
 
+/* Conformance: 27. */
 static void
 frames_are_acknowledged_when_they_were_delivered_and_not_before(void **state)
 {
@@ -119,6 +120,7 @@ frames_are_acknowledged_when_they_were_delivered_and_not_before(void **state)
 	close_host(host);
 }
 
+/* Conformance: 26, 27. */
 static void
 a_malformed_transfer_is_acknowledged_once_and_nothing_of_it_delivered(void **state)
 {
@@ -160,6 +162,7 @@ a_malformed_transfer_is_acknowledged_once_and_nothing_of_it_delivered(void **sta
 	}
 }
 
+/* Conformance: 20. */
 static void
 a_range_outside_the_buffer_becomes_an_empty_one(void **state)
 {
@@ -187,6 +190,7 @@ a_range_outside_the_buffer_becomes_an_empty_one(void **state)
 	}
 }
 
+/* Conformance: 20, 26. */
 static void
 more_ranges_outstanding_than_sections_are_refused_and_acknowledged(void **state)
 {
@@ -211,6 +215,7 @@ more_ranges_outstanding_than_sections_are_refused_and_acknowledged(void **state)
 	close_host(host);
 }
 
+/* Conformance: 18, 27. */
 static void
 acknowledgements_wait_for_room_and_none_is_lost(void **state)
 {
@@ -255,6 +260,7 @@ acknowledgements_wait_for_room_and_none_is_lost(void **state)
 	fake_host_stop();
 }
 
+/* Conformance: 35. */
 static void
 no_more_is_taken_than_the_budget_says(void **state)
 {
@@ -276,6 +282,7 @@ no_more_is_taken_than_the_budget_says(void **state)
 	close_host(host);
 }
 
+/* Conformance: 22. */
 static void
 a_completion_that_fits_no_message_under_way_is_counted_and_frees_nothing(void **state)
 {
@@ -316,6 +323,7 @@ a_completion_that_fits_no_message_under_way_is_counted_and_frees_nothing(void **
 	close_host(host);
 }
 
+/* Conformance: 19. */
 static void
 a_ring_that_makes_no_sense_kills_the_channel_and_not_the_process(void **state)
 {

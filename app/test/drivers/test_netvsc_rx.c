@@ -12,9 +12,6 @@
 #include "netvsc_ethdev.h"
 #include "netvsc_queue.h"
 
-#define FIRST RNDIS_PACKET_ID_FIRST
-#define LAST RNDIS_PACKET_ID_LAST
-
 static struct netvsc_rxq *
 rxq_of(const struct fake_data *d)
 {
@@ -351,156 +348,6 @@ every_packet_type_that_is_set_is_one_that_is_reported(void **state)
 	fake_data_stop(d);
 }
 
-/* ---- runs ---- */
-
-static uint32_t
-packet_id(uint8_t flags, uint16_t id)
-{
-	return 1u | (uint32_t)(flags | RNDIS_PACKET_ID_SUBALLOC) << 8 | (uint32_t)id << 16;
-}
-
-static struct fake_frame
-piece(uint32_t bytes, uint8_t flags, uint16_t id)
-{
-	return (struct fake_frame) { .data = pattern, .bytes = bytes, .ppi_count = 1,
-		.ppi = { { RNDIS_PPI_PACKET_ID, packet_id(flags, id) } } };
-}
-
-static struct fake_data *
-start_lro(void)
-{
-	return fake_data_start(&(struct fake_setup){ .rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO,
-		.mbufs = 700 });
-}
-
-static void
-a_run_becomes_one_chain_that_says_how_long_its_segments_were(void **state)
-{
-	static const uint8_t head[54] = {
-		1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0x00,
-		0x45, 0, 0, 50, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
-		0, 7, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10,
-	};
-	struct fake_data *d = start_lro();
-	struct fake_frame frames[40];
-	uint8_t first[54 + 1000], want[54 + 40000];
-	struct rte_mbuf *m;
-	uint16_t n = 0;
-
-	(void)state;
-	memcpy(first, head, 54);
-	memcpy(first + 54, pattern, 1000);
-	frames[0] = piece(1054, FIRST, 9);
-	frames[0].data = first;
-	frames[0].ppi_count = 3;
-	frames[0].ppi[1].type = RNDIS_PPI_CHECKSUM;
-	frames[0].ppi[1].value = RNDIS_RX_CSUM_IP_OK | RNDIS_RX_CSUM_TCP_OK |
-		RNDIS_RX_CSUM_TCP_VALUE_INVALID;
-	frames[0].ppi[2].type = RNDIS_PPI_HASH_VALUE;
-	frames[0].ppi[2].value = 5;
-	memcpy(want, first, 1054);
-	for (unsigned int i = 1; i < 40; i++) {
-		frames[i] = piece(1000, i == 39 ? LAST : 0, 9);
-		frames[i].data = pattern + i;
-		memcpy(want + 54 + i * 1000, pattern + i, 1000);
-	}
-	fake_data_send(d, frames, 40);
-	while (n == 0)          /* bursts of one: the run is spread over many */
-		n = fake_rx(d, &m, 1);
-	assert_int_equal(m->nb_segs, 40);
-	check_mbuf(m, want, 54 + 40000);
-	assert_int_equal(m->tso_segsz, 1000);
-	assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_IP_CKSUM_GOOD |
-		RTE_MBUF_F_RX_L4_CKSUM_NONE);
-	assert_int_equal(m->packet_type, RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_TCP);
-	assert_int_equal(fake_stats(d).ipackets, 1);
-	assert_int_equal(fake_stats(d).ibytes, 54 + 40000);
-	rte_pktmbuf_free(m);
-	fake_data_stop(d);
-}
-
-struct run_row {
-	const char *what;
-	struct fake_frame frames[6];
-	unsigned int count;
-	unsigned int delivered, broken, others;         /* others: counted elsewhere */
-};
-
-/* Conformance: 34. */
-static void
-a_broken_run_is_dropped_and_each_of_its_pieces_counted_once(void **state)
-{
-	struct run_row rows[] = {
-		{ "no first", { piece(100, 0, 1), piece(100, 0, 1), piece(100, LAST, 1) }, 3, 0, 3, 0 },
-		{ "no last", { piece(100, FIRST, 1), piece(100, 0, 1) }, 2, 0, 2, 0 },
-		{ "no last, then a frame", { piece(100, FIRST, 1), piece(100, 0, 1),
-			{ .data = pattern, .bytes = 60 } }, 3, 1, 2, 0 },
-		{ "no last, then another", { piece(100, FIRST, 1), piece(100, 0, 1),
-			piece(100, FIRST, 2), piece(100, LAST, 2) }, 4, 1, 2, 0 },
-		{ "another run's piece", { piece(100, FIRST, 1), piece(100, 0, 2), piece(100, LAST, 1) },
-			3, 0, 3, 0 },
-		{ "a malformed piece", { piece(100, FIRST, 1), piece(100, 0, 1), piece(100, LAST, 1) },
-			3, 0, 2, 1 },
-		{ "a piece outside the buffer", { piece(100, FIRST, 1), piece(100, 0, 1),
-			piece(100, LAST, 1) }, 3, 0, 2, 1 },
-		{ "a first piece that is a runt", { piece(10, FIRST, 1), piece(100, LAST, 1) }, 2, 0, 2, 0 },
-		{ "whole in one", { piece(100, FIRST | LAST, 1), piece(100, FIRST | LAST, 1) }, 2, 2, 0, 0 },
-	};
-
-	(void)state;
-	rows[5].frames[1].malformed = true;
-	rows[6].frames[1].outside = true;
-	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
-		struct fake_data *d = start_lro();
-		struct rte_mbuf *pkts[8];
-		uint16_t n;
-
-		fake_data_send(d, rows[i].frames, rows[i].count);
-		n = fake_rx(d, pkts, 8);
-		if (n != rows[i].delivered || rxq_of(d)->counters.rsc_broken != rows[i].broken ||
-		    rxq_of(d)->counters.malformed != rows[i].others ||
-		    fake_stats(d).ierrors != rows[i].broken + rows[i].others)
-			fail_msg("%s: %u delivered, %" PRIu64 " broken", rows[i].what, n,
-				rxq_of(d)->counters.rsc_broken);
-		/* Nothing is kept for later. */
-		assert_null(rxq_of(d)->run_head);
-		rte_pktmbuf_free_bulk(pkts, n);
-		fake_data_stop(d);
-	}
-}
-
-static void
-a_run_does_not_go_on_in_the_next_transfer(void **state)
-{
-	struct fake_data *d = start_lro();
-	const struct fake_frame a = piece(100, FIRST, 1), b = piece(100, LAST, 1);
-	struct rte_mbuf *pkts[8];
-
-	(void)state;
-	fake_data_send(d, &a, 1);
-	fake_data_send(d, &b, 1);
-	assert_int_equal(fake_rx(d, pkts, 8), 0);
-	assert_int_equal(rxq_of(d)->counters.rsc_broken, 2);
-	fake_data_stop(d);
-}
-
-static void
-without_lro_pieces_are_none_of_ours(void **state)
-{
-	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
-	const struct fake_frame frames[] = { piece(100, FIRST, 1), piece(100, LAST, 1),
-		piece(100, FIRST | LAST, 1) };
-	struct rte_mbuf *pkts[8];
-
-	(void)state;
-	fake_data_send(d, frames, 3);
-	assert_int_equal(fake_rx(d, pkts, 8), 1);
-	assert_int_equal(pkts[0]->ol_flags, 0);
-	assert_int_equal(rxq_of(d)->counters.rsc_broken, 2);
-	rte_pktmbuf_free(pkts[0]);
-	fake_data_stop(d);
-}
-
 /* ---- overload ---- */
 
 /* Conformance: 27, 34. */
@@ -681,10 +528,6 @@ main(void)
 		cmocka_unit_test(a_vlan_tag_is_stripped_or_back_in_the_frame_with_all_its_bits),
 		cmocka_unit_test(a_tag_that_the_host_left_in_the_frame_is_stripped_too),
 		cmocka_unit_test(every_packet_type_that_is_set_is_one_that_is_reported),
-		cmocka_unit_test(a_run_becomes_one_chain_that_says_how_long_its_segments_were),
-		cmocka_unit_test(a_broken_run_is_dropped_and_each_of_its_pieces_counted_once),
-		cmocka_unit_test(a_run_does_not_go_on_in_the_next_transfer),
-		cmocka_unit_test(without_lro_pieces_are_none_of_ours),
 		cmocka_unit_test(without_mbufs_frames_wait_and_are_acknowledged_once_when_they_came),
 		cmocka_unit_test(a_pool_smaller_than_the_burst_still_delivers),
 		cmocka_unit_test(an_allocation_that_fails_anywhere_loses_nothing_and_keeps_nothing),

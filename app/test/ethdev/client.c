@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,11 @@
 #include "client.h"
 
 static const char usage[] =
-	"usage: test_ethdev [EAL options] -- [--mode echo|rss|receive|speed] [--port N]\n"
+	"usage: test_ethdev [EAL options] -- [--mode echo|rss|receive|speed|script] [--port N]\n"
 	"  [--queues N] [--bytes MIN[-MAX]] [--segments MIN[-MAX]] [--rounds N]\n"
 	"  [--window N] [--repeat N] [--seconds S] [--frames N] [--mbufs N] [--forever]\n"
-	"  [--flows FILE] [--rss KEYHEX:0,1,2,...]...\n";
+	"  [--flows FILE] [--rss KEYHEX:0,1,2,...]... [--script FILE] [--unprepared]\n"
+	"  [--tx-offloads BITS] [--rx-offloads BITS] [--mtu N] [--data-room N]\n";
 
 static void
 parse_range(const char *text, unsigned int *min, unsigned int *max)
@@ -36,9 +38,9 @@ parse_range(const char *text, unsigned int *min, unsigned int *max)
 static int
 parse_mode(const char *text, enum mode *mode)
 {
-	static const char *const names[] = { "echo", "rss", "receive", "speed" };
+	static const char *const names[] = { "echo", "rss", "receive", "speed", "script" };
 
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < RTE_DIM(names); i++)
 		if (strcmp(text, names[i]) == 0) {
 			*mode = (enum mode)i;
 			return 0;
@@ -86,6 +88,12 @@ parse_one(struct options *o, int option)
 	case 'F': o->forever = true; break;
 	case 'f': o->flows_file = optarg; break;
 	case 'k': return parse_rss(o, optarg);
+	case 'S': o->script_file = optarg; break;
+	case 'u': o->unprepared = true; break;
+	case 'T': o->tx_offloads = strtoull(optarg, NULL, 0); break;
+	case 'X': o->rx_offloads = strtoull(optarg, NULL, 0); break;
+	case 'U': o->mtu = (uint16_t)atoi(optarg); break;
+	case 'd': o->data_room = (uint16_t)atoi(optarg); break;
 	default: return -EINVAL;
 	}
 	return 0;
@@ -102,6 +110,10 @@ parse(struct options *o, int argc, char **argv)
 		{ "seconds", required_argument, NULL, 't' }, { "frames", required_argument, NULL, 'n' },
 		{ "mbufs", required_argument, NULL, 'm' }, { "forever", no_argument, NULL, 'F' },
 		{ "flows", required_argument, NULL, 'f' }, { "rss", required_argument, NULL, 'k' },
+		{ "script", required_argument, NULL, 'S' }, { "unprepared", no_argument, NULL, 'u' },
+		{ "tx-offloads", required_argument, NULL, 'T' },
+		{ "rx-offloads", required_argument, NULL, 'X' },
+		{ "mtu", required_argument, NULL, 'U' }, { "data-room", required_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -141,6 +153,7 @@ traffic(struct client *c)
 	case MODE_RSS: ret = rss_traffic(c); break;
 	case MODE_RECEIVE: ret = receive_traffic(c); break;
 	case MODE_SPEED: ret = speed_traffic(c); break;
+	case MODE_SCRIPT: ret = script_traffic(c); break;
 	default: ret = echo_traffic(c); break;
 	}
 	printf("}\n");
@@ -197,9 +210,12 @@ main(int argc, char **argv)
 	}
 	if (step("probe", port_probe(&client))) {
 		printf("{\"step\": \"port\", \"driver\": \"%s\", \"iova\": \"%s\", \"version\": "
-			"\"%s\", \"rx_queues\": %u, \"reta\": %u}\n", client.info.driver_name,
+			"\"%s\", \"rx_queues\": %u, \"reta\": %u, \"max_mtu\": %u, "
+			"\"tx_offloads\": %" PRIu64 ", \"rx_offloads\": %" PRIu64 "}\n",
+			client.info.driver_name,
 			rte_eal_iova_mode() == RTE_IOVA_PA ? "pa" : "va", rte_version(),
-			client.info.max_rx_queues, client.info.reta_size);
+			client.info.max_rx_queues, client.info.reta_size, client.info.max_mtu,
+			client.info.tx_offload_capa, client.info.rx_offload_capa);
 		ret = live(&client);
 	}
 	rte_eal_cleanup();

@@ -27,6 +27,7 @@ enum mode {
 	MODE_RSS,               /* which queue does each flow land on */
 	MODE_RECEIVE,           /* only receive, until enough or time is up */
 	MODE_SPEED,             /* one frame size there and back, cycles per frame */
+	MODE_SCRIPT,            /* frames of a file, with offloads; tell of those that come */
 };
 
 struct rss_phase {
@@ -45,10 +46,15 @@ struct options {
 	unsigned int window;            /* frames on their way at once */
 	unsigned int repeat;            /* each frame so many times */
 	double seconds;                 /* bound of each phase */
-	uint64_t frames;                /* MODE_RECEIVE, MODE_SPEED: stop after so many */
+	uint64_t frames;                /* MODE_RECEIVE, _SPEED, _SCRIPT: stop after so many */
 	unsigned int mbufs;
 	bool forever;                   /* repeat traffic until killed */
 	const char *flows_file;
+	const char *script_file;        /* MODE_SCRIPT: NULL: only receive `frames` */
+	bool unprepared;                /* MODE_SCRIPT: without rte_eth_tx_prepare() */
+	uint64_t tx_offloads, rx_offloads;      /* RTE_ETH_*, besides the usual */
+	uint16_t mtu;                   /* 0: the usual */
+	uint16_t data_room;             /* of an mbuf, behind the headroom; 0: the usual */
 	struct rss_phase rss[RSS_PHASES_MAX];
 	unsigned int rss_phases;
 };
@@ -82,11 +88,12 @@ int64_t frame_seq(const struct rte_mbuf *m);
 /* All of it is as frame_make() made it. */
 bool frame_ok(const struct client *c, const struct rte_mbuf *m, uint32_t seq);
 
-/* ---- echo.c, rss.c: traffic; each prints one JSON object, 0 if all is well ---- */
+/* ---- echo.c, rss.c, script.c: traffic; each prints one JSON object, 0 if all is well ---- */
 
 int echo_traffic(struct client *c);
 int speed_traffic(struct client *c);
 int receive_traffic(struct client *c);
 int rss_traffic(struct client *c);
+int script_traffic(struct client *c);
 
 #endif /* CLIENT_H */

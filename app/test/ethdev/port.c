@@ -23,6 +23,7 @@ port_probe(struct client *c)
 	if (err < 0)
 		return err;
 	c->pool = rte_pktmbuf_pool_create("client", c->options.mbufs, 256, 0,
+		c->options.data_room != 0 ? (uint16_t)(c->options.data_room + RTE_PKTMBUF_HEADROOM) :
 		RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
 	return c->pool == NULL ? -rte_errno : 0;
 }
@@ -61,6 +62,9 @@ port_configure(struct client *c)
 			conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_RSS_HASH & c->info.rx_offload_capa;
 		}
 	}
+	conf.txmode.offloads |= c->options.tx_offloads;
+	conf.rxmode.offloads |= c->options.rx_offloads;
+	conf.rxmode.mtu = c->options.mtu;
 	err = rte_eth_dev_configure(c->options.port, n, n, &conf);
 	return err < 0 ? err : setup_queues(c);
 }

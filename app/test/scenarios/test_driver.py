@@ -91,6 +91,7 @@ def test_a_wrong_devarg_is_one_error_that_names_it(machine, plugin, args, says):
 
 
 @pytest.mark.quick
+@pytest.mark.conformance(40)
 def test_devargs_decide_how_frames_travel(machine, plugin):
     """All through the send buffer, or all as page lists."""
     guid = "01234567-89ab-4def-8123-456789abcdef"
@@ -132,6 +133,7 @@ def test_every_queue_carries_its_share(machine, plugin, queues):
 
 @pytest.mark.full
 @pytest.mark.parametrize("queues", [32, 64])
+@pytest.mark.conformance(43)
 def test_up_to_64_queues_carry_their_share(machine, plugin, queues):
     done = machine.run(["--strict", "--nic", f"queues={queues},port=echo"],
                        ours(plugin, "--queues", str(queues), "--rounds", "1", "--repeat", "8"))
@@ -141,6 +143,7 @@ def test_up_to_64_queues_carry_their_share(machine, plugin, queues):
 
 @pytest.mark.quick
 @pytest.mark.parametrize("mode", Memory.NAMES)
+@pytest.mark.conformance(27, 36, 37, 40)
 def test_every_length_in_up_to_30_segments_in_each_memory_mode(machine, memory, plugin, mode):
     done = machine.run(["--strict", "--nic", "queues=1,port=echo"],
                        ours(plugin, "--bytes", "60-1514", "--segments", "1-30", "--rounds", "1",
@@ -160,6 +163,7 @@ def test_an_ordinary_user_runs_it_all(user_machine, plugin):
 
 @pytest.mark.quick
 @pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.conformance(27, 29, 36)
 def test_each_host_carries_all_lengths(machine, plugin, host):
     queues = {"ws2008": 1, "ws2008r2": 1, "ws2012": 1}.get(host, 4)
     done = machine.run(["--strict", "--host", host, "--nic", "queues=8,port=echo"],
@@ -198,6 +202,7 @@ def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
 # ---- RSS ----
 
 @pytest.mark.quick
+@pytest.mark.conformance(31)
 def test_ten_thousand_flows_land_where_toeplitz_says(machine, plugin, tmp_path):
     flows = random_flows(10000, 3)
     other = bytes(range(40))
@@ -255,6 +260,7 @@ def test_testpmd_forwards_stops_starts_and_closes(machine, plugin):
 
 
 @pytest.mark.quick
+@pytest.mark.conformance(34)
 def test_queue_counters_sum_to_the_ports(machine, plugin):
     server, pmd = forwarder(machine, plugin)
     pmd("start")
@@ -298,6 +304,7 @@ def test_an_mtu_that_mbufs_cannot_hold_is_refused_and_traffic_goes_on(machine, p
 
 
 @pytest.mark.quick
+@pytest.mark.conformance(29)
 def test_jumbo_frames_arrive_whole_in_chains(machine, plugin):
     server, pmd = forwarder(machine, plugin, ["--enable-scatter", "--max-pkt-len=9018"],
                             size="[60,1514,9014]", rate="5kpps")
@@ -331,6 +338,7 @@ def test_queues_stop_and_start_one_by_one(machine, plugin):
 
 
 @pytest.mark.quick
+@pytest.mark.conformance(43)
 def test_the_queue_count_changes_while_the_process_lives(machine, plugin):
     server, pmd = forwarder(machine, plugin)
     for rxq, txq in ((4, 4), (1, 1), (2, 2), (4, 2), (2, 4), (1, 4), (4, 4)):
@@ -378,6 +386,7 @@ def test_a_link_that_goes_and_comes_is_told(machine, plugin):
 
 
 @pytest.mark.quick
+@pytest.mark.conformance(35, 36)
 def test_a_transmit_only_program_sends_for_ever_while_frames_come_in(machine, plugin):
     """Nobody reads what is received; completions still come."""
     server = machine.serve(["--strict", "--nic", "queues=1,port=echo"])
