@@ -19,7 +19,7 @@
 #include "client.h"
 
 static const char usage[] =
-	"usage: test_ethdev [EAL options] -- [--mode echo|rss|receive|speed|script] [--port N]\n"
+	"usage: test_ethdev [EAL options] -- [--mode echo|rss|receive|speed|duplex|script] [--port N]\n"
 	"  [--queues N] [--bytes MIN[-MAX]] [--segments MIN[-MAX]] [--rounds N]\n"
 	"  [--window N] [--repeat N] [--seconds S] [--frames N] [--mbufs N] [--forever]\n"
 	"  [--flows FILE] [--rss KEYHEX:0,1,2,...]... [--script FILE] [--unprepared]\n"
@@ -38,7 +38,8 @@ parse_range(const char *text, unsigned int *min, unsigned int *max)
 static int
 parse_mode(const char *text, enum mode *mode)
 {
-	static const char *const names[] = { "echo", "rss", "receive", "speed", "script" };
+	static const char *const names[] = { "echo", "rss", "receive", "speed", "duplex",
+		"script" };
 
 	for (unsigned int i = 0; i < RTE_DIM(names); i++)
 		if (strcmp(text, names[i]) == 0) {
@@ -153,6 +154,7 @@ traffic(struct client *c)
 	case MODE_RSS: ret = rss_traffic(c); break;
 	case MODE_RECEIVE: ret = receive_traffic(c); break;
 	case MODE_SPEED: ret = speed_traffic(c); break;
+	case MODE_DUPLEX: ret = duplex_traffic(c); break;
 	case MODE_SCRIPT: ret = script_traffic(c); break;
 	default: ret = echo_traffic(c); break;
 	}

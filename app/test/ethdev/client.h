@@ -27,6 +27,7 @@ enum mode {
 	MODE_RSS,               /* which queue does each flow land on */
 	MODE_RECEIVE,           /* only receive, until enough or time is up */
 	MODE_SPEED,             /* one frame size there and back, cycles per frame */
+	MODE_DUPLEX,            /* as echo, with a thread for each direction */
 	MODE_SCRIPT,            /* frames of a file, with offloads; tell of those that come */
 };
 
@@ -91,6 +92,7 @@ bool frame_ok(const struct client *c, const struct rte_mbuf *m, uint32_t seq);
 /* ---- echo.c, rss.c, script.c: traffic; each prints one JSON object, 0 if all is well ---- */
 
 int echo_traffic(struct client *c);
+int duplex_traffic(struct client *c);
 int speed_traffic(struct client *c);
 int receive_traffic(struct client *c);
 int rss_traffic(struct client *c);

@@ -6,6 +6,7 @@
  */
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,61 @@ echo_traffic(struct client *c)
 	free(t.seen);
 	print_traffic(c, &t);
 	return t.received == t.total && t.bad + t.foreign + t.duplicate == 0 ? 0 : 1;
+}
+
+/* ---- duplex ---- */
+
+struct duplex {
+	struct client *c;
+	struct traffic t;
+	bool sent_all;
+};
+
+static void *
+duplex_receive(void *arg)
+{
+	struct duplex *d = arg;
+
+	while (rte_get_tsc_cycles() < d->t.end_tsc &&
+	       (!__atomic_load_n(&d->sent_all, __ATOMIC_ACQUIRE) ||
+		d->t.received + d->t.bad < d->t.sent)) {
+		uint64_t before = d->t.received;
+
+		receive_some(d->c, &d->t);
+		if (d->t.received == before)
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* As echo_traffic(), but what comes is received by a thread of its own: on each
+ * channel one thread acknowledges while another sends. */
+int
+duplex_traffic(struct client *c)
+{
+	static struct duplex d;
+	pthread_t thread;
+
+	d = (struct duplex) { .c = c };
+	traffic_start(c, &d.t);
+	d.t.total = (uint64_t)lengths(c) * c->options.repeat;
+	d.t.seen = calloc(d.t.total, 1);
+	if (d.t.seen == NULL || pthread_create(&thread, NULL, duplex_receive, &d) != 0)
+		return 1;
+	while (d.t.sent < d.t.total && rte_get_tsc_cycles() < d.t.end_tsc) {
+		uint64_t before = d.t.sent;
+
+		if (d.t.sent - __atomic_load_n(&d.t.received, __ATOMIC_RELAXED) < c->options.window)
+			send_some(c, &d.t);
+		if (d.t.sent == before)
+			sched_yield();
+	}
+	__atomic_store_n(&d.sent_all, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	drain(c, &d.t);
+	free(d.t.seen);
+	print_traffic(c, &d.t);
+	return d.t.received == d.t.total && d.t.bad + d.t.foreign + d.t.duplicate == 0 ? 0 : 1;
 }
 
 /* ---- speed ---- */

@@ -487,6 +487,22 @@ def test_devargs_of_receive_say_once_that_they_have_no_effect(machine, plugin):
         assert (done.out + done.err).count("have no effect") == lines
 
 
+# ---- two threads on a channel ----
+
+@pytest.mark.quick
+@pytest.mark.conformance(18, 27)
+@pytest.mark.parametrize("args", ["tx_copybreak=700", "tx_agg_packets=1"])
+def test_acknowledgements_and_frames_of_two_threads_never_mix_in_a_channel(machine, plugin, args):
+    """Every byte of every frame is checked, and every acknowledgement by the host."""
+    done = machine.run(["--strict", "--nic",
+                        f"queues=1,guid={GUID},port=echo,frames-per-transfer=4"],
+                       ethdev([*NO_HUGE, "-a", f"vmbus:{GUID},{args}", "-d", plugin], "--mode",
+                              "duplex", "--rounds", "2", "--repeat", "20", "--window", "400",
+                              "--seconds", "60"), timeout=150)
+    for result in echo_ok(done, 2):
+        assert result["total"] == 1455 * 20
+
+
 # ---- overload ----
 
 @pytest.mark.quick

@@ -54,7 +54,8 @@ queue_limits(const struct netvsc_device *dev, struct rte_eth_dev_info *info)
 }
 
 /* The longest frame that there is a way for: without page lists it must fit a
- * section of the send buffer, since a message is in one. */
+ * section of the send buffer. One host is known to take messages that go on in
+ * the sections behind (OpenVMM); one that does not would end the channel. */
 static uint16_t
 mtu_max(const struct netvsc_device *dev)
 {
