@@ -395,6 +395,33 @@ a_ring_full_at_any_point_leaves_every_mbuf_with_one_owner(void **state)
 	}
 }
 
+/* The host may wait for acknowledgements before it reads on. Conformance: 27, 36. */
+static void
+an_eighth_of_the_ring_is_left_for_acknowledgements(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 1024,
+		.host = one_frame_each });
+	struct vmbus_tx_ring *tx = &d->host->dev.channel[0]->vmbus->tx;
+	unsigned int held, sent;
+	uint64_t acks;
+
+	(void)state;
+	fake_data_send(d, &(const struct fake_frame){ .data = fake_world.rings, .bytes = 60 }, 1);
+	d->host->set.deaf = true;
+	sent = send_until_full(d, 1500, 1000);
+	assert_true(sent > 50 && txq_of(d)->counters.ring_full > 0);
+	assert_true(vmbus_tx_ring_room(tx, UINT32_MAX) >= FAKE_RING_DATA_BYTES / 8);
+	acks = d->host->dev.channel[0]->acks;
+	for (held = 0; held < 3; held++) {
+		struct rte_mbuf *m;
+
+		if (fake_rx(d, &m, 1) == 1)
+			rte_pktmbuf_free(m);
+	}
+	assert_int_equal(d->host->dev.channel[0]->acks, acks + 1);
+	fake_data_stop(d);
+}
+
 /* Conformance: 36. */
 static void
 a_long_burst_takes_the_lock_once_and_signals_once(void **state)
@@ -477,6 +504,7 @@ main(void)
 		cmocka_unit_test(without_page_lists_too_few_sections_hold_frames_back_and_lose_none),
 		cmocka_unit_test(without_descriptors_frames_stay_the_callers),
 		cmocka_unit_test(a_ring_full_at_any_point_leaves_every_mbuf_with_one_owner),
+		cmocka_unit_test(an_eighth_of_the_ring_is_left_for_acknowledgements),
 		cmocka_unit_test(a_long_burst_takes_the_lock_once_and_signals_once),
 		cmocka_unit_test(queues_that_rest_keep_no_more_than_half_the_sections),
 		cmocka_unit_test(a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames),

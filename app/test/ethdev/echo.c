@@ -165,7 +165,11 @@ static void *
 duplex_receive(void *arg)
 {
 	struct duplex *d = arg;
+	cpu_set_t all;
 
+	/* EAL pinned the main thread, and with it what it starts. */
+	memset(&all, 0xff, sizeof(all));
+	pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
 	while (rte_get_tsc_cycles() < d->t.end_tsc &&
 	       (!__atomic_load_n(&d->sent_all, __ATOMIC_ACQUIRE) ||
 		d->t.received + d->t.bad < d->t.sent)) {
