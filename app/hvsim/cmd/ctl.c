@@ -38,6 +38,7 @@ static const struct form {
 	{ { "nic", "remove", "NIC" }, "nic-remove", { "nic" } },
 	{ { "nic", "offer", "NIC" }, "nic-offer", { "nic" } },
 	{ { "nic", "delete", "NIC" }, "nic-delete", { "nic" } },
+	{ { "subchannel", "remove", "NIC", "N" }, "subchannel-remove", { "nic", "index" } },
 	{ { "port", "add", "PORT" }, "port-add", { "spec" } },
 	{ { "port", "remove", "PORT" }, "port-remove", { "port" } },
 	{ { "capture", "start", "PORT", "FILE" }, "capture-start", { "port", "file" } },
@@ -266,6 +267,7 @@ const struct command command_ctl = {
 	"  nic remove NIC            the host takes it away (rescind)\n"
 	"  nic offer NIC             ... and gives it back, with the same GUID\n"
 	"  nic delete NIC            takes it away for good\n"
+	"  subchannel remove NIC N   rescinds subchannel N alone; the NIC stays\n"
 	"  port add PORT             a new port of a switch; PORT as of 'hvsim run --port'\n"
 	"  port remove PORT\n"
 	"  capture start PORT FILE   frames of a port or NIC to a pcapng file\n"

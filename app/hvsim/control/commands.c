@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../core/units.h"
@@ -189,6 +190,24 @@ cmd_vf(struct control_call *call)
 }
 
 static int
+cmd_subchannel_remove(struct control_call *call)
+{
+	struct machine_nic *nic = need_nic(call);
+	const char *index = nic != NULL ? need_string(call, "index") : NULL;
+	char *end;
+	unsigned long number;
+
+	if (index == NULL)
+		return -EINVAL;
+	number = strtoul(index, &end, 10);
+	if (*end != '\0' || number >= HV_CHANNELS_MAX ||
+	    vsp_nic_rescind_subchannel(nic->nic, (unsigned int)number) < 0)
+		return refuse(call, -ENOENT, "%s has no open subchannel %s", nic->config->name,
+			index);
+	return 0;
+}
+
+static int
 cmd_nic_add(struct control_call *call)
 {
 	const char *spec = need_string(call, "spec");
@@ -352,6 +371,7 @@ static const struct command {
 	{ "nic-remove", " nic ", cmd_nic_remove },
 	{ "nic-offer", " nic ", cmd_nic_offer },
 	{ "nic-delete", " nic ", cmd_nic_delete },
+	{ "subchannel-remove", " nic index ", cmd_subchannel_remove },
 	{ "port-add", " spec ", cmd_port_add },
 	{ "port-remove", " port ", cmd_port_remove },
 	{ "capture-start", " port file ", cmd_capture_start },

@@ -100,6 +100,17 @@ channel_disuse(struct hv_channel *channel)
 		grave_bury(channel->device->vm, &channel->ring);
 }
 
+static void on_rescinded(void *arg);
+
+/* Its rings go now, its folder when the kernel gets to it. */
+static void
+channel_end(struct hv_channel *channel)
+{
+	channel_disuse(channel);
+	engine_timer_arm(&channel->ring_timer, engine_now_ns() + RESCIND_NS, on_rescinded,
+		channel);
+}
+
 static void
 channel_close(struct hv_channel *channel)
 {
@@ -109,7 +120,10 @@ channel_close(struct hv_channel *channel)
 	if (channel->index > 0)
 		engine_timer_cancel(&channel->ring_timer);
 	vsp_channel_closed(channel->vsp);
-	if (channel->state == KERN_CHANNEL_OPEN)
+	/* The host may have rescinded it on the way. */
+	if (channel->rescinded)
+		channel_end(channel);
+	else if (channel->state == KERN_CHANNEL_OPEN)
 		channel_disuse(channel);
 }
 
@@ -229,17 +243,22 @@ on_rescinded(void *arg)
 	uio_channels_changed(device);
 }
 
-/* The host is done with it; its folder goes when the kernel gets to it. */
+/* The host is done with it. The kernel keeps one that is open until its device is
+ * closed: neither CLOSE nor RELID_RELEASED follows such a rescind (tried on 6.1). */
 void
 channel_rescind(struct hv_channel *channel)
 {
 	if (channel->rescinded || channel->index == 0)
 		return;
 	channel->rescinded = true;
-	channel_disuse(channel);
+	if (channel->state == KERN_CHANNEL_OPEN) {
+		engine_timer_cancel(&channel->ring_timer);
+		monitor_channel_closed(channel);
+		channel->state = KERN_CHANNEL_CLOSED;
+	} else {
+		channel_end(channel);
+	}
 	channel->vsp = NULL;
-	engine_timer_arm(&channel->ring_timer, engine_now_ns() + RESCIND_NS, on_rescinded,
-		channel);
 	uio_channels_changed(channel->device);
 }
 
@@ -366,6 +385,8 @@ device_channels_close(struct kern_device *device)
 		 * ends with the primary. */
 		if (channel->state == KERN_CHANNEL_OFFERED)
 			channel_rescind(channel);
+		else if (channel->rescinded)
+			channel_end(channel);
 		else
 			channel_close(channel);
 	}

@@ -14,19 +14,32 @@
 
 #define NVSP_TABLE_TRUE_OFFSET 40u
 
+static void
+rescind_one(struct vsp_nic *nic, struct vsp_channel *channel)
+{
+	if (channel->state != CHANNEL_CLOSED)
+		vsp_channel_closed(channel);
+	if (channel->handle != NULL)
+		nic->transport->rescind_subchannel(channel->handle);
+	channel->handle = NULL;
+	channel->offered = false;
+}
+
+int
+vsp_nic_rescind_subchannel(struct vsp_nic *nic, unsigned int index)
+{
+	if (index == 0 || index >= HV_CHANNELS_MAX || nic->channel[index].handle == NULL)
+		return -ENOENT;
+	rescind_one(nic, &nic->channel[index]);
+	trace_event(nic->config.name, 0, "subchannel %u rescinded", index);
+	return 0;
+}
+
 void
 nvsp_rescind_subchannels(struct vsp_nic *nic)
 {
-	for (unsigned int i = 1; i < HV_CHANNELS_MAX; i++) {
-		struct vsp_channel *channel = &nic->channel[i];
-
-		if (channel->state != CHANNEL_CLOSED)
-			vsp_channel_closed(channel);
-		if (channel->handle != NULL)
-			nic->transport->rescind_subchannel(channel->handle);
-		channel->handle = NULL;
-		channel->offered = false;
-	}
+	for (unsigned int i = 1; i < HV_CHANNELS_MAX; i++)
+		rescind_one(nic, &nic->channel[i]);
 	nic->subchannels_requested = 0;
 	nic->table_sent = false;
 }

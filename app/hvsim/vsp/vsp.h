@@ -53,6 +53,8 @@ int vsp_nic_vf_offer(struct vsp_nic *nic);
 int vsp_nic_vf_revoke(struct vsp_nic *nic);
 /* Sends the current offload configuration again, changed or not. */
 int vsp_nic_offload_indication(struct vsp_nic *nic);
+/* Takes one subchannel away while the NIC stays. -ENOENT: it is not open. */
+int vsp_nic_rescind_subchannel(struct vsp_nic *nic, unsigned int index);
 
 /* Counters: of the NIC, and of one queue (channel) of it. */
 void vsp_nic_stats(struct vsp_nic *nic, struct stat_sink *sink);

@@ -164,8 +164,8 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 		{ "exec", "hvsim: exec: a command is missing: hvsim exec [OPTIONS] -- COMMAND\n" },
 		{ "ctl", "hvsim: ctl: say what to do; see 'hvsim ctl --help'\n" },
 		{ "ctl frob", "hvsim: ctl: cannot \"frob\"; there are list, counters, profiles, "
-			"guest, link, speed, network-change, offload, vf, nic, port, capture, "
-			"faults, fault\n" },
+			"guest, link, speed, network-change, offload, vf, nic, subchannel, port, "
+			"capture\n" },
 		{ "ctl nic", "hvsim: ctl: write it as: hvsim ctl nic add|remove|offer|delete "
 			"...\n" },
 		{ "ctl capture frob", "hvsim: ctl: write it as: hvsim ctl capture start|stop "

@@ -141,6 +141,15 @@ vsp_nic_network_change(struct vsp_nic *nic)
 }
 
 int
+vsp_nic_rescind_subchannel(struct vsp_nic *nic, unsigned int index)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u", index);
+	return done("subchannel-remove %s %s", nic->name, text);
+}
+
+int
 vsp_nic_vf_offer(struct vsp_nic *nic)
 {
 	return done("vf-offer %s%s", nic->name, "");

@@ -219,6 +219,8 @@ what_happens_to_a_nic_reaches_it(void **state)
 			"vf-offer nic0" },
 		{ "{\"v\":1,\"cmd\":\"vf\",\"nic\":\"nic0\",\"action\":\"revoke\"}",
 			"vf-revoke nic0" },
+		{ "{\"v\":1,\"cmd\":\"subchannel-remove\",\"nic\":\"nic0\",\"index\":\"3\"}",
+			"subchannel-remove nic0 3" },
 		{ "{\"v\":1,\"cmd\":\"nic-remove\",\"nic\":\"nic0\"}", "rescind nic0" },
 		{ "{\"v\":1,\"cmd\":\"nic-offer\",\"nic\":\"nic0\"}", "offer nic0" },
 		{ "{\"v\":1,\"cmd\":\"nic-delete\",\"nic\":\"nic0\"}", "destroy nic0" },
@@ -305,13 +307,8 @@ a_wrong_request_is_refused_in_one_sentence(void **state)
 		{ "{\"v\":2,\"cmd\":\"list\"}", "this hvsim speaks version 1 (\"v\")" },
 		{ "{\"v\":1,\"cmd\":\"frob\"}", "there is no command \"frob\"; there are: list "
 			"counters profiles guest link speed network-change offload vf nic-add "
-			"nic-remove nic-offer nic-delete port-add port-remove capture-start "
-			"capture-stop faults fault-arm fault-disarm trace" },
-		{ "{\"v\":1,\"cmd\":\"fault-arm\",\"fault\":\"frob\"}",
-			"there is no fault \"frob\"; see 'hvsim faults'" },
-		{ "{\"v\":1,\"cmd\":\"fault-arm\"}", "\"fault\" is missing or not a string" },
-		{ "{\"v\":1,\"cmd\":\"fault-disarm\",\"fault\":\"unread\"}",
-			"no fault \"unread\" is armed" },
+			"nic-remove nic-offer nic-delete subchannel-remove port-add port-remove capture-start "
+			"capture-stop trace" },
 		{ "{\"v\":1,\"cmd\":\"list\",\"nic\":\"nic0\"}",
 			"\"list\" does not know \"nic\"" },
 		{ "{\"v\":1,\"cmd\":\"link\",\"nic\":\"nix\",\"up\":true}",

@@ -213,6 +213,31 @@ subchannel_folders_linger_until_the_host_rescinds_them(void **state)
 }
 
 static void
+a_subchannel_rescinded_alone_keeps_ring_and_folder_until_the_device_is_closed(void **state)
+{
+	struct hv_channel *channel;
+	char path[256];
+
+	(void)state;
+	fixture_start(&f, "");
+	fixture_offer(&f, true);
+	assert_int_equal(kern_device_open(f.device), 0);
+	fixture_subchannel(&f, 1);
+	channel = f.channel[1].handle;
+	snprintf(path, sizeof(path), "/sys/bus/vmbus/devices/%s/channels/%u", f.device->guid,
+		channel->relid);
+	kern_transport.rescind_subchannel(channel);
+	clock_advance(1000 * MS);
+	assert_int_equal(access(on_disk(f.vm, path), F_OK), 0);
+	assert_true(channel->ring.fd >= 0);
+	kern_device_release(f.device);
+	clock_advance(100 * MS);
+	assert_int_equal(access(on_disk(f.vm, path), F_OK), -1);
+	assert_null(f.device->primary->next);
+	fixture_stop(&f);
+}
+
+static void
 a_host_may_rescind_subchannels_while_they_are_closed(void **state)
 {
 	(void)state;
@@ -427,7 +452,9 @@ monitor_ids_run_out_silently_and_come_back(void **state)
 	assert_int_equal(f.channel[2].handle->monitor_id, VMBUS_MONITOR_NONE);
 	assert_int_equal(f.channel[2].opened, 1);
 	kern_transport.rescind_subchannel(f.channel[1].handle);
+	kern_device_release(f.device);
 	clock_advance(100 * MS);
+	assert_int_equal(kern_device_open(f.device), 0);
 	fixture_subchannel(&f, 3);
 	assert_int_equal(f.channel[3].handle->monitor_id, 127);
 	fixture_stop(&f);
@@ -514,6 +541,8 @@ main(void)
 		cmocka_unit_test(a_subchannel_that_was_never_opened_goes_with_the_primary),
 		cmocka_unit_test(an_early_close_takes_no_ring_file_and_no_rescind_away),
 		cmocka_unit_test(subchannel_folders_linger_until_the_host_rescinds_them),
+		cmocka_unit_test(
+			a_subchannel_rescinded_alone_keeps_ring_and_folder_until_the_device_is_closed),
 		cmocka_unit_test(a_host_may_rescind_subchannels_while_they_are_closed),
 		cmocka_unit_test(the_ring_file_is_early_or_late_as_the_kernel_has_it),
 		cmocka_unit_test(ring_memory_is_revoked_50_ms_after_a_rescind_and_not_before),
