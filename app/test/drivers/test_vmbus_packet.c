@@ -123,6 +123,7 @@ what_is_put_can_be_taken_and_its_padding_is_zero(void **state)
 	}
 }
 
+/* Conformance: 13. */
 static void
 put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 {
@@ -142,6 +143,7 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 	before = tx.write;
 	assert_int_equal(vmbus_packet_put(&tx, &desc, 512), -EAGAIN);
 	assert_int_equal(tx.write, before);
+	assert_int_equal(page->write_index, 0);
 	desc.payload_bytes = 8;
 	assert_int_equal(vmbus_packet_put(&tx, &desc, 0), 0);   /* the reserve is for those */
 	page->read_index = 3;

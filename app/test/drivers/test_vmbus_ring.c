@@ -68,6 +68,7 @@ tx_one(struct vmbus_tx_ring *tx, uint32_t bytes)
 	return vmbus_tx_ring_publish(tx);
 }
 
+/* Conformance: 6. */
 static void
 tx_ring_wraps_at_every_offset_for_4_16_and_64_kb_pages(void **state)
 {
@@ -93,6 +94,7 @@ tx_ring_wraps_at_every_offset_for_4_16_and_64_kb_pages(void **state)
 	}
 }
 
+/* Conformance: 13. */
 static void
 tx_ring_never_fills_completely_and_sees_the_host_read(void **state)
 {
@@ -114,6 +116,7 @@ tx_ring_never_fills_completely_and_sees_the_host_read(void **state)
 	free(half.mem);
 }
 
+/* Conformance: 14. */
 static void
 tx_ring_signals_only_if_unmasked_and_the_host_had_read_everything(void **state)
 {
@@ -178,6 +181,63 @@ rx_ring_gives_back_only_what_was_published_and_reads_across_the_wrap(void **stat
 	free(half.mem);
 }
 
+/* Conformance: 6. */
+static void
+rx_ring_reads_across_the_wrap_at_every_offset_for_4_16_and_64_kb_pages(void **state)
+{
+	static const uint32_t pages[] = { 4096, 16384, 65536 };
+	uint8_t bytes[72];
+
+	(void)state;
+	for (unsigned int p = 0; p < 3; p++) {
+		struct half half = half_create(pages[p], DATA_BYTES);
+
+		for (uint32_t start = 0; start < DATA_BYTES; start += 8) {
+			struct vmbus_rx_ring rx;
+
+			half.page->read_index = half.page->write_index = start;
+			assert_int_equal(vmbus_rx_ring_attach(&rx, half.mem, half.bytes, pages[p]), 0);
+			for (uint32_t i = 0; i < 72; i++)
+				half.mem[pages[p] + (start + i) % DATA_BYTES] = (uint8_t)(i * 5 + p);
+			half.page->write_index = (start + 72) % DATA_BYTES;
+			assert_int_equal(vmbus_rx_ring_available(&rx), 72);
+			vmbus_rx_ring_copy(&rx, 0, bytes, 72);
+			for (uint32_t i = 0; i < 72; i++)
+				assert_int_equal(bytes[i], (uint8_t)(i * 5 + p));
+			vmbus_rx_ring_take(&rx, 72);
+			vmbus_rx_ring_publish(&rx);
+			assert_int_equal(half.page->read_index, (start + 72) % DATA_BYTES);
+		}
+		free(half.mem);
+	}
+}
+
+/* The sizes that kernels have, per system page: 512 pages in all, 2 MiB of data
+ * and a control page, 2 MiB with its control page.
+ * Conformance: 6. */
+static void
+rings_of_every_kernels_size_attach_and_hold_what_their_data_area_holds(void **state)
+{
+	static const struct {
+		uint32_t page, bytes;
+	} rows[] = {
+		{ 4096, 2u << 20 }, { 4096, (2u << 20) + 4096 }, { 16384, 2u << 20 },
+		{ 16384, (2u << 20) + 16384 }, { 65536, 2u << 20 }, { 65536, (2u << 20) + 65536 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t data = rows[i].bytes - rows[i].page;
+		struct half half = half_create(rows[i].page, data);
+		struct vmbus_tx_ring tx;
+
+		assert_int_equal(vmbus_tx_ring_attach(&tx, half.mem, rows[i].bytes, rows[i].page), 0);
+		assert_int_equal(tx.data_bytes, data);
+		assert_int_equal(vmbus_tx_ring_room(&tx, data), data - 8);
+		free(half.mem);
+	}
+}
+
 static void
 rx_ring_reports_an_index_that_is_none(void **state)
 {
@@ -195,6 +255,7 @@ rx_ring_reports_an_index_that_is_none(void **state)
 	free(half.mem);
 }
 
+/* Conformance: 15. */
 static void
 rx_ring_signals_exactly_when_room_crosses_what_the_host_waits_for(void **state)
 {
@@ -241,6 +302,8 @@ main(void)
 		cmocka_unit_test(tx_ring_signals_only_if_unmasked_and_the_host_had_read_everything),
 		cmocka_unit_test(tx_ring_does_not_trust_its_own_index_in_shared_memory),
 		cmocka_unit_test(rx_ring_gives_back_only_what_was_published_and_reads_across_the_wrap),
+		cmocka_unit_test(rx_ring_reads_across_the_wrap_at_every_offset_for_4_16_and_64_kb_pages),
+		cmocka_unit_test(rings_of_every_kernels_size_attach_and_hold_what_their_data_area_holds),
 		cmocka_unit_test(rx_ring_reports_an_index_that_is_none),
 		cmocka_unit_test(rx_ring_signals_exactly_when_room_crosses_what_the_host_waits_for),
 	};

@@ -94,6 +94,7 @@ teardown(void **state)
 	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Conformance: 2. */
 static void
 a_guid_is_read_with_and_without_braces_and_in_either_case(void **state)
 {
@@ -133,6 +134,7 @@ a_device_is_read_with_all_its_facts(void **state)
 	assert_true(device.iova_va);
 }
 
+/* Conformance: 1. */
 static void
 missing_optional_files_are_facts_not_errors(void **state)
 {
@@ -153,6 +155,7 @@ missing_optional_files_are_facts_not_errors(void **state)
 	assert_int_equal(device.numa_node, -1);
 }
 
+/* Conformance: 1. */
 static void
 a_required_file_that_says_nonsense_is_named(void **state)
 {
@@ -179,6 +182,7 @@ a_required_file_that_says_nonsense_is_named(void **state)
 	assert_int_equal(vmbus_sysfs_read_device(root, "gone", &device, &file), -ENODEV);
 }
 
+/* Conformance: 3. */
 static void
 maps_are_checked_by_name_and_size(void **state)
 {
@@ -220,6 +224,7 @@ maps_are_checked_by_name_and_size(void **state)
 	assert_int_equal(map, 2);
 }
 
+/* Conformance: 5. */
 static void
 channels_come_in_order_and_unreadable_ones_are_left_out(void **state)
 {

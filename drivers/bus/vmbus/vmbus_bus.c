@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <rte_errno.h>
 #include <rte_interrupts.h>
@@ -125,17 +124,29 @@ page_lists_ok(const struct vmbus_sysfs_device *sysfs)
 	return rte_eal_iova_mode() == RTE_IOVA_PA || sysfs->iova_va;
 }
 
-static struct rte_devargs *
-devargs_find(const struct vmbus_device *device)
+/* However a GUID was written, devargs get the spelling of our names: hotplug
+ * looks for a device by the devargs' name, letter for letter. */
+static void
+devargs_respell(void)
 {
 	struct rte_devargs *args;
 	uint8_t guid[VMBUS_GUID_BYTES];
 
 	RTE_EAL_DEVARGS_FOREACH(VMBUS_BUS_NAME, args)
-		if (vmbus_guid_parse(args->name, guid) == 0 &&
-		    memcmp(guid, device->sysfs.instance, sizeof(guid)) == 0)
-			return args;
-	return NULL;
+		if (args->bus == &vmbus_bus && vmbus_guid_parse(args->name, guid) == 0)
+			vmbus_guid_format(guid, args->name);
+}
+
+/* The newest: EAL replaces older ones only where they were spelt alike. */
+static struct rte_devargs *
+devargs_find(const struct vmbus_device *device)
+{
+	struct rte_devargs *args, *found = NULL;
+
+	RTE_EAL_DEVARGS_FOREACH(VMBUS_BUS_NAME, args)
+		if (strcmp(args->name, device->name) == 0)
+			found = args;
+	return found;
 }
 
 static void
@@ -216,6 +227,7 @@ bus_scan(void)
 	DIR *dir;
 
 	take_over();
+	devargs_respell();
 	TAILQ_FOREACH(device, &devices, next)
 		device->seen = false;
 	dir = opendir(VMBUS_SYSFS_DEVICES);
@@ -347,6 +359,16 @@ bus_find_device(VMBUS_COMPAT_BUS_FIRST const struct rte_device *start, rte_dev_c
 	return NULL;
 }
 
+/* NULL matches every device. */
+static bool
+name_matches(const struct vmbus_device *device, const char *name)
+{
+	uint8_t guid[VMBUS_GUID_BYTES];
+
+	return name == NULL || (vmbus_guid_parse(name, guid) == 0 &&
+		memcmp(guid, device->sysfs.instance, sizeof(guid)) == 0);
+}
+
 /* "name=UUID" is the one filter there is. */
 static void *
 bus_dev_iterate(VMBUS_COMPAT_BUS_FIRST const void *start, const char *str,
@@ -367,7 +389,7 @@ bus_dev_iterate(VMBUS_COMPAT_BUS_FIRST const void *start, const char *str,
 		name = rte_kvargs_get(kvargs, "name");
 	}
 	for (device = device_after(start); device != NULL; device = TAILQ_NEXT(device, next))
-		if (name == NULL || strcasecmp(name, device->name) == 0)
+		if (name_matches(device, name))
 			break;
 	rte_kvargs_free(kvargs);
 	return device != NULL ? &device->device : NULL;

@@ -5,12 +5,14 @@
 #include "vmbus_driver.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <rte_interrupts.h>
 #include <rte_malloc.h>
+#include <rte_pause.h>
 
 #include "vmbus_channel.h"
 #include "vmbus_log.h"
@@ -28,6 +30,28 @@ static const char *const map_names[UIO_MAP_COUNT] = {
 };
 
 /* ---- opening ---- */
+
+/* What the scan saw may be of an earlier life: the host can take a device away
+ * and offer it anew while nobody has it open. */
+static int
+device_refresh(struct vmbus_device *device)
+{
+	struct vmbus_sysfs_device sysfs;
+	const char *file;
+	int ret = vmbus_sysfs_read_device(VMBUS_SYSFS_DEVICES, device->sysfs.name, &sysfs, &file);
+
+	if (ret == 0 && sysfs.uio == VMBUS_NO_ID)
+		ret = -ENODEV;
+	if (ret == 0 && memcmp(sysfs.instance, device->sysfs.instance, sizeof(sysfs.instance)) != 0)
+		ret = -ENODEV;
+	if (ret < 0) {
+		VMBUS_LOG(ERR, "%s: %s/%s: not there, or not bound to uio_hv_generic, any more: %s",
+			device->name, VMBUS_SYSFS_DEVICES, device->sysfs.name, strerror(-ret));
+		return ret;
+	}
+	device->sysfs = sysfs;
+	return 0;
+}
 
 static int
 device_maps(struct vmbus_device *device)
@@ -98,7 +122,9 @@ vmbus_device_open(struct vmbus_device *device)
 		RTE_CACHE_LINE_SIZE, device->device.numa_node);
 	if (device->shared == NULL)
 		return -ENOMEM;
-	ret = device_maps(device);
+	ret = device_refresh(device);
+	if (ret == 0)
+		ret = device_maps(device);
 	if (ret == 0)
 		ret = device_main_channel(device);
 	if (ret < 0)
@@ -172,7 +198,8 @@ subchannel_attach(struct vmbus_device *device, const struct vmbus_sysfs_channel 
 	return true;
 }
 
-/* Looks once; returns how many are open now, or -errno. */
+/* Looks once; returns how many are open now, or -errno. A kernel that knows no
+ * subchannels (4.16) has no channels/ either. */
 static int
 subchannels_look(struct vmbus_device *device)
 {
@@ -183,7 +210,26 @@ subchannels_look(struct vmbus_device *device)
 
 	for (int i = 0; i < n; i++)
 		subchannel_attach(device, &channels[i]);
-	return n < 0 ? n : (int)subchannels_open(device->shared);
+	return n < 0 && n != -ENOENT ? n : (int)subchannels_open(device->shared);
+}
+
+/* Names the first file that was waited for, or that there was not even a folder
+ * for it. */
+static void
+missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int count)
+{
+	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX];
+	int n = vmbus_sysfs_read_channels(VMBUS_SYSFS_DEVICES, device->sysfs.name, channels,
+		RTE_DIM(channels));
+	char id[16] = "<relid>";
+
+	for (int i = n - 1; i >= 0; i--)
+		if (channels[i].index > 0 && channels[i].index < VMBUS_CHANNELS_MAX &&
+		    device->shared->channel[channels[i].index] == NULL)
+			snprintf(id, sizeof(id), "%u", channels[i].relid);
+	VMBUS_LOG(NOTICE, "%s: %u of %u subchannels: %s/%s/channels/%s/ring did not appear, or"
+		" cannot be mapped", device->name, open, count, VMBUS_SYSFS_DEVICES,
+		device->sysfs.name, id);
 }
 
 static uint64_t
@@ -216,8 +262,7 @@ vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 		nanosleep(&pause, NULL);
 		pause_ns = RTE_MIN(pause_ns * 2, RING_POLL_LAST_NS);
 	}
-	VMBUS_LOG(NOTICE, "%s: %d of %u subchannels: no channels/<id>/ring appeared for the others"
-		" below %s/%s", device->name, open, count, VMBUS_SYSFS_DEVICES, device->sysfs.name);
+	missing_tell(device, (unsigned int)open, count);
 	return open;
 }
 
@@ -281,9 +326,10 @@ vmbus_device_unwatch(struct vmbus_device *device)
 {
 	if (device->intr_handle == NULL)
 		return;
-	/* From the callback itself it can only be asked for, not waited for. */
-	if (rte_intr_callback_unregister(device->intr_handle, device_event, device) == -EAGAIN)
-		rte_intr_callback_unregister_pending(device->intr_handle, device_event, device, NULL);
+	/* -EAGAIN: the handler runs, on another thread, and uses the device. It
+	 * waits for nothing and calls no application, so neither do we for long. */
+	while (rte_intr_callback_unregister(device->intr_handle, device_event, device) == -EAGAIN)
+		rte_pause();
 	rte_intr_instance_free(device->intr_handle);
 	device->intr_handle = NULL;
 	device->removed = NULL;

@@ -92,8 +92,9 @@ void vmbus_device_close(struct vmbus_device *device);
 int vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count);
 void vmbus_device_close_subchannel(struct vmbus_device *device, unsigned int index);
 
-/* Calls `removed` from EAL's interrupt thread once the host takes the device
- * away; until then the driver's bursts only see `gone`. */
+/* Calls `removed` once, from EAL's interrupt thread, when the host has taken the
+ * device away. It must return at once and call no application: unwatch waits
+ * for it. */
 int vmbus_device_watch(struct vmbus_device *device,
 	void (*removed)(struct vmbus_device *device));
 void vmbus_device_unwatch(struct vmbus_device *device);

@@ -64,7 +64,7 @@ map_at(int fd, off_t offset, void *addr, uint64_t bytes, struct vmbus_mapping *m
 	if (mmap(addr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
 			fd, offset) == MAP_FAILED)
 		return -errno;
-	/* Never into a core dump or a forked child's copy. */
+	/* What the host writes has no place in a core dump. */
 	madvise(addr, bytes, MADV_DONTDUMP);
 	mapping->addr = addr;
 	mapping->bytes = bytes;

@@ -65,12 +65,14 @@ rx_look(struct netvsc_channel *channel, unsigned int budget)
 {
 	struct netvsc_device *dev = channel->dev;
 
+	/* One channel a burst, which is one lock pair: if frames that nobody takes
+	 * keep the sections, this queue's ring stays empty, and they get their turn. */
 	if (channel_wants_poll(channel)) {
 		rx_poll(channel, budget);
 		rx_waiting(&channel->backlog);
-	}
-	if (unlikely(__atomic_load_n(&dev->attended, __ATOMIC_RELAXED) != dev->open_mask))
+	} else if (unlikely(__atomic_load_n(&dev->attended, __ATOMIC_RELAXED) != dev->open_mask)) {
 		netvsc_poll_unattended(dev);
+	}
 }
 
 static inline uint16_t

@@ -104,7 +104,7 @@ netvsc_ethdev_removed(struct vmbus_device *vmbus)
 	struct rte_eth_dev *eth = vmbus->driver_data;
 
 	if (eth != NULL)
-		rte_eth_dev_callback_process(eth, RTE_ETH_EVENT_INTR_RMV, NULL);
+		netvsc_event_raise(netvsc_device_of(eth), NETVSC_EVENT_REMOVED);
 }
 
 /* ---- configure ---- */

@@ -77,6 +77,10 @@ event_alarm(void *arg)
 	if ((pending & NETVSC_EVENT_DATA_PATH) != 0)
 		NETVSC_LOG(INFO, control, "%s: the host switched the data path to %s", dev->name,
 			notified->data_path == NVSP_DATA_PATH_VF ? "the VF" : "synthetic");
+	/* Last: the application may close the port in its callback, and dev is gone. */
+	if ((pending & NETVSC_EVENT_REMOVED) != 0)
+		rte_eth_dev_callback_process(&rte_eth_devices[dev->port_id],
+			RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
 void

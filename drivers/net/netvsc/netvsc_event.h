@@ -15,6 +15,7 @@
 #define NETVSC_EVENT_OFFLOAD        0x4u    /* the current offload configuration */
 #define NETVSC_EVENT_VF             0x8u    /* association changed */
 #define NETVSC_EVENT_DATA_PATH      0x10u   /* the host switched it */
+#define NETVSC_EVENT_REMOVED        0x20u   /* the device is gone */
 
 /* Never blocks; may be called with locks held. */
 void netvsc_event_raise(struct netvsc_device *dev, uint32_t events);

@@ -17,23 +17,32 @@
  * a scheduler's while. */
 #define GATE_WAIT_NS 1000000000u
 #define GATE_POLL_NS 20000u
+/* Without membarrier: a store becomes visible within microseconds. */
+#define GATE_GRACE_NS 10000000u
+
+static int
+membarrier(int command)
+{
+	return (int)syscall(SYS_membarrier, command, 0, 0);
+}
 
 /* Makes every thread of this process - or, with global, of every process that
  * runs bursts - pass a full barrier. */
 static void
 barrier_all(void)
 {
-	static int registered;
+	const struct timespec grace = { .tv_nsec = GATE_GRACE_NS };
 
-	if (!registered) {
-		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-		registered = 1;
-	}
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/* Registering again is cheap and does no harm. */
+	membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+	/* A container may forbid the call, a kernel with nohz_full the global
+	 * form: then store buffers get the time to drain by themselves. */
+	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0 &&
+	    membarrier(MEMBARRIER_CMD_GLOBAL) < 0)
+		nanosleep(&grace, NULL);
 	/* Secondary processes: theirs are not ours to interrupt. */
 	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		membarrier(MEMBARRIER_CMD_GLOBAL);
 }
 
 int

@@ -290,11 +290,13 @@ netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
 void
 netvsc_poll_unattended(struct netvsc_device *dev)
 {
-	uint32_t next = __atomic_fetch_add(&dev->unattended_next, 1, __ATOMIC_RELAXED);
+	uint32_t next = __atomic_load_n(&dev->unattended_next, __ATOMIC_RELAXED);
 	struct netvsc_channel *channel = dev->channel[next % NETVSC_QUEUES_MAX];
 	struct vmbus_channel *vmbus;
 	bool signal = false;
 
+	/* Queues may choose the same one: the lock settles that, at no price here. */
+	__atomic_store_n(&dev->unattended_next, next + 1, __ATOMIC_RELAXED);
 	if (channel == NULL || channel->vmbus == NULL || channel_attended(channel))
 		return;
 	vmbus = channel->vmbus;

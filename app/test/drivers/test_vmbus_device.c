@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Opening, mapping and losing a device, with the real files vmbus_device.c,
+ * vmbus_uio.c and vmbus_channel.c. /dev/uioN is a file of the test's: what the
+ * kernel would do beyond that (events, EIO) the stand-ins do.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <rte_log.h>
+#include <rte_malloc.h>
+
+#include "fake_tree.h"
+#include "vmbus_uio.h"
+
+int kernel_uio_open(int number);
+int kernel_uio_events(int fd, uint32_t *count);
+#define vmbus_uio_open kernel_uio_open
+#define vmbus_uio_events kernel_uio_events
+#include "../../../drivers/bus/vmbus/vmbus_uio.c"
+#undef vmbus_uio_open
+#undef vmbus_uio_events
+#include "../../../drivers/bus/vmbus/vmbus_device.c"
+
+#define A "11111111-89ab-4def-8123-456789abcdef"
+#define MAIN_RING_BYTES (FAKE_RINGS_BYTES / 2)
+#define SUB_RING_BYTES (2u * 5u * 4096u)
+
+int vmbus_logtype;
+
+static struct vmbus_device device;
+static struct {
+	int uio_flags;              /* how /dev/uioN is opened */
+	int events_result;          /* of the next read */
+	unsigned int opens, removed, unregister_eagain, unregistered;
+	rte_intr_callback_fn callback;
+	char *log;
+	size_t log_bytes;
+	FILE *log_file;
+} world;
+
+/* ---- stand-ins ---- */
+
+int
+vmbus_uio_open(int number)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/dev/uio%d", fake_tree_root, number);
+	fd = open(path, world.uio_flags);
+	world.opens++;
+	return fd < 0 ? -errno : fd;
+}
+
+int
+vmbus_uio_events(int fd, uint32_t *count)
+{
+	(void)fd;
+	*count = 1;
+	return world.events_result;
+}
+
+void *
+rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
+{
+	void *p = aligned_alloc(align, (size + align - 1) / align * align);
+
+	(void)type;
+	(void)socket;
+	if (p != NULL)
+		memset(p, 0, size);
+	return p;
+}
+
+void
+rte_free(void *p)
+{
+	free(p);
+}
+
+int
+rte_intr_callback_register(const struct rte_intr_handle *handle, rte_intr_callback_fn cb, void *arg)
+{
+	assert_int_equal(rte_intr_fd_get(handle), device.fd);
+	assert_int_equal(rte_intr_type_get(handle), RTE_INTR_HANDLE_EXT);
+	assert_ptr_equal(arg, &device);
+	world.callback = cb;
+	return 0;
+}
+
+int
+rte_intr_callback_unregister(const struct rte_intr_handle *handle, rte_intr_callback_fn cb,
+	void *arg)
+{
+	(void)handle;
+	(void)cb;
+	(void)arg;
+	/* The handler runs on another thread: it still uses the device. */
+	assert_non_null(device.shared);
+	if (world.unregister_eagain > 0) {
+		world.unregister_eagain--;
+		return -EAGAIN;
+	}
+	world.unregistered++;
+	return 1;
+}
+
+int
+rte_intr_callback_unregister_pending(const struct rte_intr_handle *handle,
+	rte_intr_callback_fn cb, void *arg, rte_intr_unregister_callback_fn ucb)
+{
+	(void)handle;
+	(void)cb;
+	(void)arg;
+	(void)ucb;
+	world.unregistered++;
+	return 1;
+}
+
+/* ---- the device ---- */
+
+static int
+setup(void **state)
+{
+	memset(&world, 0, sizeof(world));
+	memset(&device, 0, sizeof(device));
+	world.uio_flags = O_RDWR | O_CLOEXEC;
+	world.log_file = open_memstream(&world.log, &world.log_bytes);
+	if (world.log_file == NULL || rte_openlog_stream(world.log_file) < 0 ||
+	    fake_tree_create(state) < 0)
+		return -1;
+	vmbus_logtype = rte_log_register_type_and_pick_level("test.vmbus", RTE_LOG_NOTICE);
+	fake_tree_nic(A, A, 14, 7);
+	fake_tree_zeros("dev/uio7", 1u << 20);
+	device.fd = -1;
+	device.sysfs.uio = 7;
+	device.sysfs.relid = 14;
+	vmbus_guid_parse(A, device.sysfs.instance);
+	snprintf(device.sysfs.name, sizeof(device.sysfs.name), A);
+	snprintf(device.name, sizeof(device.name), A);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	vmbus_device_unwatch(&device);
+	vmbus_device_close(&device);
+	rte_openlog_stream(NULL);
+	fclose(world.log_file);
+	free(world.log);
+	return fake_tree_destroy(state);
+}
+
+static const char *
+logged(void)
+{
+	fflush(world.log_file);
+	return world.log;
+}
+
+static unsigned int
+lines_with(const char *word)
+{
+	unsigned int count = 0;
+
+	for (const char *at = logged(); (at = strstr(at, word)) != NULL; at++)
+		count++;
+	return count;
+}
+
+static unsigned int
+count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static unsigned int
+count_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	unsigned int count = 0;
+	char line[1024];
+
+	/* Of files in the tree and of the windows, not of libc's own memory. */
+	while (fgets(line, sizeof(line), file) != NULL)
+		count += strstr(line, fake_tree_root) != NULL ||
+			strstr(line, " ---p 00000000 00:00 0") != NULL;
+	fclose(file);
+	return count;
+}
+
+static void
+ring_put(unsigned int relid, uint64_t bytes)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), A "/channels/%u/ring", relid);
+	fake_tree_zeros(path, bytes);
+}
+
+/* ---- maps ---- */
+
+/* Conformance: 3. */
+static void
+a_wrong_map_is_one_error_that_names_it_and_leaks_nothing(void **state)
+{
+	static const struct {
+		const char *file, *text, *named;
+		unsigned int opens;
+	} rows[] = {
+		{ "map0/name", "rings\n", "map0", 0 },
+		{ "map0/size", "0x0\n", "map0", 0 },
+		{ "map1/name", "monitor_page\n", "map1", 0 },
+		{ "map2/size", "0x800\n", "map2", 0 },
+		{ "map3/name", "recv\n", "map3", 0 },
+		{ "map4/name", "recv:8\n", "map4", 0 },
+		/* All as it should be, but the kernel refuses to map it. */
+		{ "map4/name", "send:8\n", "map /dev/uio7", 1 },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		unsigned int fds, maps;
+
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+		fake_tree_put(rows[i].text, A "/uio/uio7/maps/%s", rows[i].file);
+		if (rows[i].opens != 0)
+			world.uio_flags = O_RDONLY;     /* mmap for writing: EACCES */
+		fds = count_fds();
+		maps = count_maps();
+		for (unsigned int n = 0; n < 10; n++)
+			assert_true(vmbus_device_open(&device) < 0);
+		assert_int_equal(count_fds(), fds);
+		assert_int_equal(count_maps(), maps);
+		assert_int_equal(world.opens, 10 * rows[i].opens);
+		assert_int_equal(lines_with(rows[i].named), 10);
+		assert_int_equal(lines_with("\n"), 10);
+		assert_null(device.shared);
+	}
+}
+
+/* Conformance: 3, 11. */
+static void
+opening_and_closing_leaves_no_descriptor_and_no_mapping(void **state)
+{
+	unsigned int fds = count_fds(), maps = count_maps();
+
+	(void)state;
+	for (unsigned int i = 1; i <= 8; i++) {
+		fake_tree_channel(A, 20 + i, i);
+		ring_put(20 + i, SUB_RING_BYTES);
+	}
+	for (unsigned int n = 0; n < 50; n++) {
+		assert_int_equal(vmbus_device_open(&device), 0);
+		assert_int_equal(vmbus_device_open(&device), -EBUSY);
+		assert_int_equal(vmbus_device_open_subchannels(&device, 8), 8);
+		vmbus_device_close(&device);
+		vmbus_device_close(&device);
+	}
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(count_maps(), maps);
+}
+
+/* Conformance: 6. */
+static void
+each_channels_ring_has_the_size_that_its_own_file_says(void **state)
+{
+	struct vmbus_shared *shared;
+
+	(void)state;
+	fake_tree_channel(A, 21, 1);
+	fake_tree_channel(A, 22, 2);
+	ring_put(21, SUB_RING_BYTES);
+	ring_put(22, 4u << 20);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 2);
+	shared = device.shared;
+	assert_int_equal(shared->channel[0]->tx.data_bytes, MAIN_RING_BYTES - 4096);
+	assert_int_equal(shared->channel[0]->rx.data_bytes, MAIN_RING_BYTES - 4096);
+	assert_int_equal(shared->channel[1]->tx.data_bytes, SUB_RING_BYTES / 2 - 4096);
+	assert_int_equal(shared->channel[2]->rx.data_bytes, (2u << 20) - 4096);
+	/* All of it lies inside one window. */
+	for (unsigned int i = 0; i < 3; i++) {
+		uint8_t *page = (uint8_t *)shared->channel[i]->tx.page;
+
+		assert_true(page >= (uint8_t *)shared->maps.window &&
+			page < (uint8_t *)shared->maps.window + shared->maps.window_bytes);
+		assert_int_equal(shared->channel[i]->rx.page->interrupt_mask, 1);
+	}
+}
+
+/* Conformance: 5. */
+static void
+a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan(void **state)
+{
+	(void)state;
+	fake_tree_drop(A "/uio");
+	fake_tree_nic(A, A, 40, 9);
+	fake_tree_drop(A "/uio/uio9");
+	assert_int_equal(vmbus_device_open(&device), -ENODEV);
+	assert_int_equal(lines_with("not bound"), 1);
+	fake_tree_nic(A, A, 40, 9);
+	fake_tree_zeros("dev/uio9", 1u << 20);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(device.shared->channel[0]->relid, 40);
+}
+
+/* ---- subchannels ---- */
+
+static void *
+rings_appear(void *arg)
+{
+	const struct timespec pause = { .tv_nsec = 60000000 };
+
+	(void)arg;
+	nanosleep(&pause, NULL);
+	fake_tree_channel(A, 21, 1);
+	nanosleep(&pause, NULL);
+	ring_put(21, SUB_RING_BYTES);
+	fake_tree_channel(A, 22, 2);
+	nanosleep(&pause, NULL);
+	ring_put(22, SUB_RING_BYTES);
+	return NULL;
+}
+
+/* Conformance: 8. */
+static void
+a_ring_file_that_appears_late_is_waited_for(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(pthread_create(&thread, NULL, rings_appear, NULL), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 2);
+	pthread_join(thread, NULL);
+	assert_int_equal(device.shared->channel[2]->relid, 22);
+	assert_int_equal(device.shared->channel[2]->rx.page->interrupt_mask, 1);
+	assert_int_equal(lines_with("\n"), 0);
+}
+
+/* Conformance: 8. */
+static void
+a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it(void **state)
+{
+	uint64_t start = clock_ns();
+
+	(void)state;
+	fake_tree_channel(A, 21, 1);
+	fake_tree_channel(A, 22, 2);
+	ring_put(21, SUB_RING_BYTES);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 1);
+	assert_true(clock_ns() - start >= RING_WAIT_NS);
+	assert_int_equal(lines_with("\n"), 1);
+	assert_int_equal(lines_with("1 of 2 subchannels"), 1);
+	assert_int_equal(lines_with(A "/channels/22/ring"), 1);
+}
+
+/* Conformance: 5, 8. */
+static void
+folders_that_linger_or_make_no_sense_are_passed_over(void **state)
+{
+	(void)state;
+	fake_tree_channel(A, 14, 0);                    /* the main one */
+	ring_put(14, FAKE_RINGS_BYTES);
+	fake_tree_channel(A, 19, 1);                    /* of an earlier life: not mappable */
+	ring_put(19, 4096);
+	fake_tree_channel(A, 21, 1);
+	ring_put(21, SUB_RING_BYTES);
+	fake_tree_channel(A, 23, 1);                    /* the same index again */
+	ring_put(23, SUB_RING_BYTES);
+	fake_tree_channel(A, 24, 64);                   /* beyond the last */
+	ring_put(24, SUB_RING_BYTES);
+	fake_tree_channel(A, 25, 63);
+	ring_put(25, SUB_RING_BYTES);
+	fake_tree_folder(A "/channels/26");             /* attributes come later */
+	fake_tree_folder(A "/channels/other");
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 2);
+	assert_int_equal(device.shared->channel[1]->relid, 21);
+	assert_int_equal(device.shared->channel[63]->relid, 25);
+	assert_int_equal(device.shared->channel[0]->relid, 14);
+}
+
+/* Conformance: 10. */
+static void
+nobody_waits_for_rings_of_a_device_that_is_gone(void **state)
+{
+	uint64_t start = clock_ns();
+
+	(void)state;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	fake_tree_folder(A "/channels");
+	device.shared->gone = 1;
+	assert_int_equal(vmbus_device_open_subchannels(&device, 4), 0);
+	assert_true(clock_ns() - start < RING_WAIT_NS);
+}
+
+/* ---- removal ---- */
+
+static void
+on_removed(struct vmbus_device *which)
+{
+	assert_ptr_equal(which, &device);
+	assert_true(vmbus_device_gone(which));
+	world.removed++;
+}
+
+/* Conformance: 10. */
+static void
+a_rescind_is_told_once_and_interrupts_are_not_taken_for_one(void **state)
+{
+	(void)state;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_watch(&device, on_removed), 0);
+	world.events_result = 0;
+	world.callback(&device);
+	world.events_result = -EAGAIN;
+	world.callback(&device);
+	assert_int_equal(world.removed, 0);
+	assert_false(vmbus_device_gone(&device));
+	world.events_result = -EIO;
+	world.callback(&device);
+	world.callback(&device);
+	assert_int_equal(world.removed, 1);
+	assert_int_equal(world.unregistered, 1);
+	assert_int_equal(lines_with("took the device away"), 1);
+}
+
+/* Conformance: 10. */
+static void
+a_device_is_not_closed_under_a_handler_that_runs(void **state)
+{
+	(void)state;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_watch(&device, on_removed), 0);
+	world.unregister_eagain = 5;
+	vmbus_device_unwatch(&device);
+	assert_int_equal(world.unregister_eagain, 0);
+	assert_int_equal(world.unregistered, 1);
+	assert_null(device.intr_handle);
+	vmbus_device_unwatch(&device);
+	assert_int_equal(world.unregistered, 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_wrong_map_is_one_error_that_names_it_and_leaks_nothing),
+		CASE(opening_and_closing_leaves_no_descriptor_and_no_mapping),
+		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
+		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),
+		CASE(a_ring_file_that_appears_late_is_waited_for),
+		CASE(a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it),
+		CASE(folders_that_linger_or_make_no_sense_are_passed_over),
+		CASE(nobody_waits_for_rings_of_a_device_that_is_gone),
+		CASE(a_rescind_is_told_once_and_interrupts_are_not_taken_for_one),
+		CASE(a_device_is_not_closed_under_a_handler_that_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
