@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The bus of our driver: what the kernel shows of devices, and devices that
+come and go while a program runs. Kernels are hvsim's profiles; where a kernel
+shows what no profile does, the test writes it into the guest's sysfs tree."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import BUILD, NO_HUGE, Done, cannot, wait_until
+from test_builtin import echo_ok
+from test_driver import arriving, forwarder, no_violations, ours
+from test_protocol import KERNELS
+from testpmd import Testpmd
+
+BUS = BUILD / "app/test/ethdev/test_bus"
+A = "aaaaaaaa-89ab-4def-8123-456789abcdef"
+B = "bbbbbbbb-89ab-4def-8123-456789abcdef"
+NOBODY_ELSE = "vmbus:00000000-89ab-4def-8123-456789abcdef"
+ERRORS = ("NETVSC:", "VMBUS:")
+
+
+def bus(plugin, *words, eal=()):
+    if not BUS.exists():
+        cannot("the bus client is not built: no libdpdk")
+    return [BUS, "-l", "0", "--no-pci", "--no-telemetry", f"--file-prefix=bus{os.getpid()}",
+            *NO_HUGE, "-d", plugin, *eal, "--", *words]
+
+
+def ports(done):
+    return [s["name"] for s in done.ok().steps() if s["step"] == "port"]
+
+
+def complaints(done):
+    """What the driver said, except that it takes over."""
+    return [line for line in (done.out + done.err).splitlines()
+            if line.startswith(ERRORS) and "taking over" not in line]
+
+
+def held(done):
+    """What the process held before and after."""
+    seen = {s["when"]: s for s in done.steps() if s["step"] == "held"}
+    return seen["before"], seen["after"]
+
+
+def same(before, after):
+    for key, value in before.items():
+        if key != "when":
+            assert after[key] == value, f"{key}: {before} -> {after}"
+
+
+class Tree:
+    """The sysfs folder of a guest's devices, to be written into."""
+
+    def __init__(self, server):
+        answer = server.ctl("list")
+        guest = answer.get("result", answer)["guests"][0]
+        self.devices = Path(guest["dir"]) / "root/sys/bus/vmbus/devices"
+
+    def put(self, path, text):
+        file = self.devices / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(text, encoding="ascii")
+
+    def drop(self, path):
+        (self.devices / path).unlink()
+
+    def unreadable(self, path):
+        """Reading it fails even for root."""
+        file = self.devices / path
+        file.unlink(missing_ok=True)
+        file.mkdir(parents=True)
+
+    def map(self, guid, number):
+        uio = next((self.devices / guid / "uio").iterdir()).name
+        return f"{guid}/uio/{uio}/maps/map{number}"
+
+
+# ---- scan ----
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(1)
+def test_a_foreign_or_broken_device_never_hides_a_nic(machine, plugin):
+    server = machine.serve(["--nic", f"guid={A},port=echo",
+                            "--nic", f"name=b,guid={B},port=echo,monitor=off"])
+    tree = Tree(server)
+    tree.put("00000000-0000-0000-0000-000000000000/class_id",
+             "{ba6163d9-04a1-4d29-b605-72e2ffb1dc7f}\n")
+    tree.put("11111111-0000-0000-0000-000000000000/class_id", "nonsense\n")
+    tree.unreadable("22222222-0000-0000-0000-000000000000/class_id")
+    tree.unreadable("99999999-0000-0000-0000-000000000000/id")
+    (tree.devices / "33333333-0000-0000-0000-000000000000").symlink_to("nowhere")
+    assert not (tree.devices / B / "monitor_id").exists()
+    tree.unreadable(f"{A}/numa_node")
+    done = server.exec(bus(plugin, "ports"))
+    assert ports(done) == [A, B]
+    assert not complaints(done)
+    tree.unreadable(f"{A}/device_id")
+    assert ports(server.exec(bus(plugin, "ports"))) == [B]
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(2)
+@pytest.mark.parametrize("text", [f"{A}", f"{{{A.upper()}}}", A.upper()])
+def test_a_guid_may_be_spelt_in_any_way_by_kernel_and_user(machine, plugin, text):
+    server = machine.serve(["--strict", "--nic", f"guid={A},queues=2,port=echo"])
+    tree = Tree(server)
+    tree.put(f"{A}/device_id", text + "\n")
+    for eal in ((), ("-a", f"vmbus:{text}")):
+        assert ports(server.exec(bus(plugin, "ports", eal=eal))) == [A]
+    assert ports(server.exec(bus(plugin, "ports", eal=("-b", f"vmbus:{text}")))) == []
+
+
+@pytest.mark.quick
+@pytest.mark.conformance(2)
+def test_a_folder_called_vmbus_n_is_a_device_like_any_other(machine, plugin):
+    """Kernels before 4.14 called them so."""
+    server = machine.serve(["--nic", f"guid={A},queues=2,port=echo"])
+    devices = Tree(server).devices
+    (devices / A).rename(devices / "vmbus_0_14")
+    done = server.exec(ours(plugin, "--queues", "2", "--rounds", "1"))
+    assert sum(done.ok().results()[0]["queues"]) > 0
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(3)
+def test_a_nic_that_is_not_bound_to_uio_is_skipped_without_a_word(machine, plugin):
+    server = machine.serve(["--nic", f"guid={A},port=echo", "--nic", f"name=b,guid={B},port=echo"])
+    unbind = f"echo {A} > /sys/bus/vmbus/drivers/uio_hv_generic/unbind"
+    server.exec(["sh", "-c", unbind]).ok()
+    done = server.exec(bus(plugin, "ports"))
+    assert ports(done) == [B]
+    assert not complaints(done)
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(3)
+@pytest.mark.parametrize("file,text,says", [
+    ("0/name", "rings\n", "map0"), ("0/size", "0x0\n", "map0"),
+    ("1/name", "monitor_page\n", "map1"), ("2/size", "0x800\n", "map2"),
+    ("3/name", "recv\n", "map3"), ("4/name", "recv:8\n", "map4"),
+    ("4/size", "0x7fffffff000\n", "map4"), ("4/size", "0x2000000\n", "map /dev/uio"),
+])
+def test_a_wrong_map_is_refused_with_its_name_and_leaks_nothing(machine, plugin, file, text, says):
+    server = machine.serve(["--nic", f"guid={A},port=echo"])
+    tree = Tree(server)
+    number, name = file.split("/")
+    tree.put(f"{tree.map(A, number)}/{name}", text)
+    done = server.exec(bus(plugin, "refused", "20", f"vmbus:{A}", eal=("-a", NOBODY_ELSE)))
+    done.ok()
+    before, after = held(done)
+    same(before, after)
+    assert says in complaints(done)[0], complaints(done)[0]
+
+
+# ---- devargs at run time ----
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(4)
+@pytest.mark.parametrize("spelling", [A, A.upper(), f"{{{A}}}"])
+def test_devargs_given_at_run_time_are_those_of_the_port(machine, plugin, spelling):
+    for args, lists in (("tx_copybreak=0", True), ("tx_copybreak=0,tx_page_lists=0", False)):
+        done = machine.run(["--strict", "--nic", f"guid={A},port=echo"],
+                           bus(plugin, "plug", "1", f"vmbus:{spelling},{args}",
+                               eal=("-a", NOBODY_ELSE)))
+        done.ok()
+        assert (done.nic().get("tx_page_lists", 0) > 0) == lists, done.nic()
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(4)
+def test_an_unknown_key_given_at_run_time_is_refused_and_leaks_nothing(machine, plugin):
+    done = machine.run(["--nic", f"guid={A},port=echo"],
+                       bus(plugin, "refused", "50", f"vmbus:{A},nonsense=1",
+                           eal=("-a", NOBODY_ELSE)))
+    before, after = held(done.ok())
+    same(before, after)
+    assert 'unknown key "nonsense"' in done.out + done.err
+
+
+# ---- plug and unplug ----
+
+def plug(machine, plugin, kernel, count):
+    done = machine.run(["--strict", "--kernel", kernel, "--nic", f"guid={A},queues=2,port=echo"],
+                       bus(plugin, "plug", str(count), f"vmbus:{A},latency=50",
+                           eal=("-a", NOBODY_ELSE)), timeout=300)
+    before, after = held(done.ok())
+    same(before, after)
+    assert after["mbufs"] == 0
+    return done
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(11)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_plugging_and_unplugging_leaves_nothing_behind(machine, plugin, kernel):
+    plug(machine, plugin, kernel, 20)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(11)
+def test_a_thousand_times_plugged_and_unplugged_nothing_has_grown(machine, plugin):
+    """Descriptors, mappings, libc's and EAL's heaps, memzones, mbufs: equal."""
+    done = plug(machine, plugin, "6.18", 1000)
+    assert done.nic()["opens"] >= 1000
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(11)
+def test_eal_ends_cleanly_with_a_port_that_runs(machine, plugin):
+    done = machine.run(["--strict", "--nic", f"guid={A},port=echo"], bus(plugin, "cleanup")).ok()
+    assert [s["step"] for s in done.steps()] == ["held", "running", "cleanup"]
+    assert not complaints(done)
+
+
+# ---- rescind ----
+
+def rescinds(machine, plugin, options, rounds):
+    """Takes the NIC away and offers it again, so many times; returns the steps."""
+    server = machine.serve(["--nic", f"name=nic0,guid={A},queues=2,port=echo", *options])
+    guest = server.start(bus(plugin, "rescind", str(rounds), f"vmbus:{A}",
+                             eal=("-a", NOBODY_ELSE)))
+
+    def said(step, times):
+        seen = Done([], 0, guest.log.read_text(), "").steps()
+        errors = [s for s in seen if "error" in s]
+        assert not errors, guest.log.read_text()
+        return [s["step"] for s in seen].count(step) >= times
+
+    for i in range(1, rounds + 1):
+        wait_until(lambda i=i: said("running", i), 40, f"the port runs, round {i}")
+        server.ctl("nic", "remove", "nic0")
+        wait_until(lambda i=i: said("removed", i), 40, f"the removal is seen, round {i}")
+        wait_until(lambda i=i: said("unplugged", i), 40, f"the device is removed, round {i}")
+        server.ctl("nic", "offer", "nic0")
+    wait_until(lambda: said("cleanup", 1), 40, "the program ends")
+    assert guest.wait(20) == 0, guest.log.read_text()
+    no_violations(server)
+    return Done([], 0, guest.log.read_text(), "").steps()
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(5, 10)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_rescind_is_one_event_after_which_bursts_move_nothing_and_the_device_returns(
+        machine, plugin, kernel):
+    """The client counts INTR_RMV, goes on polling longer than the host leaves
+    the rings in place, then removes the device, running or stopped."""
+    rescinds(machine, plugin, ["--kernel", kernel], 2)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(5, 10)
+def test_rescinds_and_re_offers_leave_nothing_behind(machine, plugin):
+    seen = rescinds(machine, plugin, [], 60)
+    looks = [s for s in seen if s["step"] == "held" and s["when"] == "unplugged"]
+    same(looks[9], looks[-1])
+
+
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(10)
+def test_a_subchannel_taken_away_alone_is_a_dead_queue_and_no_dead_port(machine, plugin):
+    server, pmd = forwarder(machine, plugin)
+    pmd("start")
+    arriving(server)
+    server.ctl("subchannel", "remove", "left", "2")
+    server.ctl("subchannel", "remove", "right", "1")
+    arriving(server, 3000)
+    assert "device removal event" not in pmd.text
+    pmd("stop", "port stop all", seconds=30)
+    # All queues again: the host grants them anew.
+    pmd("port start all", "start", seconds=30)
+    arriving(server)
+    pmd("stop", "port stop all", "port close all", seconds=30)
+    pmd.quit()
+
+
+# ---- kernels ----
+
+@pytest.mark.quick
+@pytest.mark.conformance(7)
+@pytest.mark.parametrize("monitor", ["on", "off"])
+@pytest.mark.parametrize("kernel", ["6.1.158", "6.12.41", "6.18"])
+def test_every_receive_ring_stays_masked(machine, plugin, kernel, monitor):
+    """What the kernel shows of all channels' masks, after traffic in which, without
+    a monitor, each signal was a write that unmasks. On 6.1.158 a subchannel's
+    interrupt is a violation of its own."""
+    if kernel == "6.1.158" and monitor == "off":
+        monitor = "on"          # that kernel binds no others
+    server = machine.serve(["--strict", "--kernel", kernel, "--nic",
+                            f"guid={A},queues=4,port=echo,monitor={monitor}"])
+    pmd = Testpmd(server, plugin, ["--forward-mode=flowgen", "--rxq=4", "--txq=4"])
+    masks = f"cat /sys/bus/vmbus/devices/{A}/channels/*/in_mask"
+    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * 4
+    pmd("start")
+    wait_until(lambda: server.counters().get("tx_frames", 0) > 5000, 30, "frames are sent")
+    pmd("stop")
+    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * 4
+    pmd.quit()
+    no_violations(server)
+
+
+@pytest.mark.quick
+@pytest.mark.conformance(6, 8)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_rings_of_each_kernels_sizes_wrap_under_traffic(machine, plugin, kernel):
+    """Main and sub rings differ from kernel to kernel, and on some from each other."""
+    done = machine.run(["--strict", "--kernel", kernel, "--nic", "queues=4,port=echo"],
+                       ours(plugin, "--queues", "4", "--rounds", "1", "--repeat", "16"))
+    echo_ok(done, 1)
+    assert done.nic()["opens"] == 4
+
+
+# ---- addresses ----
+
+@pytest.mark.quick
+@pytest.mark.conformance(9)
+@pytest.mark.parametrize("attribute,mode,lists", [
+    ("va", None, True), ("va", "va", True), ("pa", "va", False), ("pa", None, False),
+])
+def test_without_physical_addresses_eal_starts_and_page_lists_need_the_hosts_word(
+        machine, plugin, attribute, mode, lists):
+    """--no-huge: EAL has no physical addresses. Where the host reads physical ones
+    only, all frames are copied."""
+    server = machine.serve(["--strict", "--nic", f"guid={A},port=echo"])
+    Tree(server).put(f"{A}/iova", attribute + "\n")
+    eal = [*([f"--iova-mode={mode}"] if mode else []), "--no-huge", "-m", "256",
+           "-a", f"vmbus:{A},tx_copybreak=0"]
+    server.exec(ours(plugin, "--rounds", "1", eal=eal)).ok()
+    assert (server.counters().get("tx_page_lists", 0) > 0) == lists
+    no_violations(server)
+
+
+@pytest.mark.quick
+@pytest.mark.conformance(9)
+@pytest.mark.parametrize("mode,iova,lists", [(None, "pa", True), ("pa", "pa", True),
+                                             ("va", "va", False)])
+def test_with_physical_addresses_they_are_chosen_and_a_forced_va_is_copied(
+        machine, plugin, hugepages, mode, iova, lists):
+    """hvsim reads guest memory by physical address here."""
+    eal = [*([f"--iova-mode={mode}"] if mode else []), "--huge-dir", hugepages, "-m", "256",
+           "-a", f"vmbus:{A},tx_copybreak=0"]
+    done = machine.run(["--strict", "--iova", "pa", "--nic", f"guid={A},port=echo"],
+                       ours(plugin, "--rounds", "1", eal=eal))
+    echo_ok(done, 1)
+    port = done.steps()[1]
+    assert port["iova"] == iova
+    assert (done.nic().get("tx_page_lists", 0) > 0) == lists
