@@ -22,8 +22,8 @@ peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb
+	python3-sphinx strace)
 
 check_only=0
 while [ $# -gt 0 ]; do

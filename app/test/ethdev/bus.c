@@ -11,14 +11,17 @@
  *   rescind N DEVARGS   N times: traffic until the device is taken away, then
  *                       remove, and probe until it is there again
  *   cleanup             ends EAL while the port runs
+ *   steady N            N times a burst there and back; how many page faults
  */
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -327,6 +330,51 @@ mode_rescind(unsigned int count, const char *devargs)
 	return 0;
 }
 
+/* One burst out, as many looks as it takes to get it back: how many calls. */
+static unsigned int
+round_trip(void)
+{
+	struct rte_mbuf *m[FRAMES];
+	uint64_t end = deadline();
+	unsigned int came = 0, sent = 0, calls = 0;
+
+	if (rte_pktmbuf_alloc_bulk(pool, m, FRAMES) != 0)
+		return 0;
+	for (unsigned int i = 0; i < FRAMES; i++)
+		frame_fill(m[i]);
+	while (came < FRAMES && rte_get_timer_cycles() < end) {
+		if (sent < FRAMES)
+			sent += rte_eth_tx_burst(0, 0, m + sent, (uint16_t)(FRAMES - sent));
+		came += receive(0);
+		calls += 2;
+	}
+	rte_pktmbuf_free_bulk(m + sent, FRAMES - sent);
+	return came < FRAMES ? 0 : calls;
+}
+
+/* What happens between the two getrusage() is the data path alone, for whoever
+ * traces this program. */
+static int
+mode_steady(unsigned int count)
+{
+	struct rusage before, after;
+	uint64_t calls = 0;
+	int ret = port_up(0);
+
+	for (unsigned int i = 0; i < 200 && ret == 0; i++)
+		ret = round_trip() == 0 ? -ETIMEDOUT : 0;
+	if (ret < 0)
+		return say("steady", ret);
+	getrusage(RUSAGE_THREAD, &before);
+	for (unsigned int i = 0; i < count; i++)
+		calls += round_trip();
+	getrusage(RUSAGE_THREAD, &after);
+	printf("{\"step\": \"steady\", \"round_trips\": %u, \"bursts\": %" PRIu64
+		", \"faults\": %ld}\n", count, calls, after.ru_minflt + after.ru_majflt -
+		before.ru_minflt - before.ru_majflt);
+	return rte_eth_dev_stop(0);
+}
+
 static int
 mode_cleanup(void)
 {
@@ -344,6 +392,8 @@ run(int argc, char **argv)
 		return mode_ports();
 	if (strcmp(mode, "cleanup") == 0)
 		return mode_cleanup();
+	if (argc == 3 && strcmp(mode, "steady") == 0)
+		return mode_steady((unsigned int)atoi(argv[2]));
 	if (argc == 4 && strcmp(mode, "plug") == 0)
 		return mode_plug((unsigned int)atoi(argv[2]), argv[3]);
 	if (argc == 4 && strcmp(mode, "refused") == 0)

@@ -3,12 +3,13 @@
 come and go while a program runs. Kernels are hvsim's profiles; where a kernel
 shows what no profile does, the test writes it into the guest's sysfs tree."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from conftest import BUILD, NO_HUGE, Done, cannot, wait_until
+from conftest import BUILD, NO_HUGE, Done, cannot, need_program, wait_until
 from test_builtin import echo_ok
 from test_driver import arriving, forwarder, no_violations, ours
 from test_protocol import KERNELS
@@ -358,3 +359,71 @@ def test_with_physical_addresses_they_are_chosen_and_a_forced_va_is_copied(
     port = done.steps()[1]
     assert port["iova"] == iova
     assert (done.nic().get("tx_page_lists", 0) > 0) == lists
+
+
+# ---- what a burst costs ----
+
+def count_bursts(machine, plugin, options, client):
+    """Under gdb, which stops at every locked instruction of the plugin."""
+    need_program("gdb")
+    need_program("objdump")
+    out = machine.path("bursts.json")
+    machine.env.update(BURSTS_PLUGIN=plugin, BURSTS_OUT=str(out), BURSTS_ENOUGH="3000")
+    command = ["gdb", "-q", "-batch", "-nx", "-x", Path(__file__).with_name("gdb_bursts.py"),
+               "--args", *client]
+    done = machine.run(options, command, timeout=240)
+    assert out.exists(), done.out + done.err
+    return json.loads(out.read_text())["bursts"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("monitor", ["on", "off"])
+@pytest.mark.parametrize("client", ["lengths", "bursts"])
+def test_a_burst_takes_one_lock_pair_two_fences_and_one_signal_at_most(
+        machine, plugin, monitor, client):
+    """Counted one by one as they are executed. Beside the channel's lock there is
+    the port's pool of sections, which a queue goes to once for many."""
+    command = bus(plugin, "steady", "1000000") if client == "bursts" else \
+        ours(plugin, "--queues", "2", "--segments", "1-4", "--repeat", "40", "--seconds", "200")
+    bursts = count_bursts(machine, plugin, ["--nic", f"queues=2,port=echo,monitor={monitor}"],
+                          command)
+    for name, all_bursts in bursts.items():
+        assert len(all_bursts) > 100, name
+        for did in all_bursts:
+            # A lock that another thread holds is tried again: unlocks count pairs.
+            assert did.count("unlock") <= 1 and did.count("fence") <= 2, (name, did)
+            assert did.count("signal") <= 1 and did.count("pool unlock") <= 1, (name, did)
+            others = set(did) - {"lock", "unlock", "fence", "signal", "pool lock", "pool unlock"}
+            assert not others, (name, others)
+            if "signal" in did:     # never with the lock held
+                assert "unlock" not in did[did.index("signal"):], did
+    pool = sum("pool unlock" in did for did in bursts["netvsc_tx_burst"])
+    assert pool <= len(bursts["netvsc_tx_burst"]) / 32
+    assert not any("pool unlock" in did for did in bursts["netvsc_rx_burst"])
+
+
+@pytest.mark.full
+@pytest.mark.conformance(14)
+@pytest.mark.parametrize("monitor,poll", [("on", "busy"), ("off", "busy"), ("off", "adaptive")])
+def test_bursts_make_no_system_call_but_the_signal_and_no_page_fault(
+        machine, plugin, monitor, poll):
+    """strace sees the thread between its two getrusage(); the kernel counts the
+    faults. A host that sleeps is woken by a write, which hvsim's library makes
+    three calls of. Not with a monitor: there hvsim wakes by a fault of its own."""
+    need_program("strace")
+    trace = machine.path("strace")
+    command = ["strace", "-f", "-o", trace, *bus(plugin, "steady", "2000")]
+    done = machine.run(["--strict", "--poll", poll, "--nic", f"port=echo,monitor={monitor}"],
+                       command, timeout=240).ok()
+    steady = next(s for s in done.steps() if s["step"] == "steady")
+    lines = [line.split(maxsplit=1) for line in trace.read_text().splitlines()]
+    marks = [i for i, line in enumerate(lines) if line[1].startswith("getrusage")]
+    assert len(marks) == 2
+    mine = [call.split("(")[0] for tid, call in lines[marks[0] + 1:marks[1]]
+            if tid == lines[marks[0]][0] and not call.startswith("<...")]
+    assert steady["faults"] == 0
+    if poll == "busy":
+        assert not mine
+    else:
+        assert set(mine) <= {"sendto", "rt_sigprocmask"}, set(mine)
+        assert 0 < mine.count("sendto") <= steady["bursts"]

@@ -41,6 +41,7 @@ def test_probe_traffic_stop_start_traffic_close(machine, plugin):
     assert port["driver"] == "net_netvsc"
 
 
+@pytest.mark.conformance(12)
 @pytest.mark.quick
 def test_the_builtin_bus_is_taken_over_when_it_was_loaded_first(machine, plugin):
     """EAL loads its own folder of plugins before -d; one line says so."""
@@ -49,6 +50,7 @@ def test_the_builtin_bus_is_taken_over_when_it_was_loaded_first(machine, plugin)
     assert (done.out + done.err).count(TAKE_OVER) == 1
 
 
+@pytest.mark.conformance(12)
 @pytest.mark.quick
 def test_the_builtin_bus_is_taken_over_when_it_is_loaded_after_us(machine, plugin):
     """Ours is in the program from the start, preloaded."""
@@ -59,6 +61,7 @@ def test_the_builtin_bus_is_taken_over_when_it_is_loaded_after_us(machine, plugi
     assert (done.out + done.err).count(TAKE_OVER) == 1
 
 
+@pytest.mark.conformance(4)
 @pytest.mark.quick
 @pytest.mark.parametrize("how,frames", [("allow", True), ("allow-other", False),
                                         ("block", False), ("block-other", True)])
@@ -75,6 +78,7 @@ def test_allow_and_block_lists_reach_our_bus(machine, plugin, how, frames):
         assert done.steps()[0].get("error"), done.out
 
 
+@pytest.mark.conformance(4)
 @pytest.mark.quick
 @pytest.mark.parametrize("args,says", [
     ("nonsense=1", r'unknown key "nonsense"; there are: latency, rx_copybreak'),
@@ -90,6 +94,7 @@ def test_a_wrong_devarg_is_one_error_that_names_it(machine, plugin, args, says):
     assert len(re.findall(says, done.out + done.err)) == 1, done.out + done.err
 
 
+@pytest.mark.conformance(4, 9)
 @pytest.mark.quick
 @pytest.mark.conformance(40)
 def test_devargs_decide_how_frames_travel(machine, plugin):
@@ -172,6 +177,7 @@ def test_each_host_carries_all_lengths(machine, plugin, host):
     echo_ok(done, 2)
 
 
+@pytest.mark.conformance(6, 8)
 @pytest.mark.quick
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_each_kernel_opens_all_queues(machine, plugin, kernel):
@@ -181,6 +187,7 @@ def test_each_kernel_opens_all_queues(machine, plugin, kernel):
     assert done.nic()["opens"] == 4
 
 
+@pytest.mark.conformance(6, 8)
 @pytest.mark.full
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("host", HOSTS)
@@ -192,6 +199,7 @@ def test_each_host_on_each_kernel(machine, plugin, host, kernel):
     echo_ok(done, 1)
 
 
+@pytest.mark.conformance(16)
 @pytest.mark.quick
 def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
     done = machine.run(["--strict", "--nic", "queues=2,port=echo,monitor=off"],
@@ -408,6 +416,7 @@ def nic_guid(server, name):
     return next(n for n in answer["nics"] if n["name"] == name)["guid"].strip("{}")
 
 
+@pytest.mark.conformance(10)
 @pytest.mark.quick
 def test_a_nic_taken_away_under_traffic_is_an_event_and_comes_back(machine, plugin):
     """testpmd answers INTR_RMV by closing and detaching the port."""
@@ -431,6 +440,7 @@ def test_a_nic_taken_away_under_traffic_is_an_event_and_comes_back(machine, plug
     no_violations(server)
 
 
+@pytest.mark.conformance(10, 11)
 @pytest.mark.quick
 def test_the_end_with_a_nic_that_is_gone_is_clean(machine, plugin):
     server, pmd = forwarder(machine, plugin)

@@ -87,6 +87,10 @@ netvsc_channel_fit(struct netvsc_device *dev, unsigned int index)
 		backlog_destroy(backlog);
 		return -ENOMEM;
 	}
+	/* EAL knows that its memory is zeroed and does not touch it: without huge
+	 * pages the first lap through the slots would be page faults. */
+	memset(backlog->transfers, 0, slots * sizeof(*backlog->transfers));
+	memset(backlog->ranges, 0, slots * sizeof(*backlog->ranges));
 	backlog->mask = slots - 1;
 	return 0;
 }
