@@ -34,6 +34,7 @@ int kernel_uio_events(int fd, uint32_t *count);
 #undef vmbus_uio_open
 #undef vmbus_uio_events
 #include "../../../drivers/bus/vmbus/vmbus_device.c"
+#include "../../../drivers/bus/vmbus/vmbus_watch.c"
 
 #define A "11111111-89ab-4def-8123-456789abcdef"
 #define MAIN_RING_BYTES (FAKE_RINGS_BYTES / 2)
@@ -46,8 +47,8 @@ static struct vmbus_device device;
 static struct {
 	int uio_flags;              /* how /dev/uioN is opened */
 	int events_result;          /* of the next read */
-	unsigned int opens, removed, unregister_eagain, unregistered;
-	rte_intr_callback_fn callback;
+	unsigned int opens, removed, reads, in_handler;
+	int event_fd;               /* in the place of /dev/uioN's own events */
 	char *log;
 	size_t log_bytes;
 	FILE *log_file;
@@ -70,9 +71,10 @@ vmbus_uio_open(int number)
 int
 vmbus_uio_events(int fd, uint32_t *count)
 {
-	(void)fd;
+	assert_int_equal(fd, world.event_fd);
 	*count = 1;
-	return world.events_result;
+	__atomic_fetch_add(&world.reads, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&world.events_result, __ATOMIC_SEQ_CST);
 }
 
 void *
@@ -91,45 +93,6 @@ void
 rte_free(void *p)
 {
 	free(p);
-}
-
-int
-rte_intr_callback_register(const struct rte_intr_handle *handle, rte_intr_callback_fn cb, void *arg)
-{
-	assert_int_equal(rte_intr_fd_get(handle), device.fd);
-	assert_int_equal(rte_intr_type_get(handle), RTE_INTR_HANDLE_EXT);
-	assert_ptr_equal(arg, &device);
-	world.callback = cb;
-	return 0;
-}
-
-int
-rte_intr_callback_unregister(const struct rte_intr_handle *handle, rte_intr_callback_fn cb,
-	void *arg)
-{
-	(void)handle;
-	(void)cb;
-	(void)arg;
-	/* The handler runs on another thread: it still uses the device. */
-	assert_non_null(device.shared);
-	if (world.unregister_eagain > 0) {
-		world.unregister_eagain--;
-		return -EAGAIN;
-	}
-	world.unregistered++;
-	return 1;
-}
-
-int
-rte_intr_callback_unregister_pending(const struct rte_intr_handle *handle,
-	rte_intr_callback_fn cb, void *arg, rte_intr_unregister_callback_fn ucb)
-{
-	(void)handle;
-	(void)cb;
-	(void)arg;
-	(void)ucb;
-	world.unregistered++;
-	return 1;
 }
 
 /* ---- the device ---- */
@@ -425,33 +388,78 @@ nobody_waits_for_rings_of_a_device_that_is_gone(void **state)
 
 /* ---- removal ---- */
 
+/* A descriptor that is readable from now on, as /dev/uioN with an event. */
+static void
+watch_start(void (*removed)(struct vmbus_device *which))
+{
+	assert_int_equal(vmbus_device_open(&device), 0);
+	close(device.fd);
+	device.fd = world.event_fd = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(vmbus_device_watch(&device, removed), 0);
+}
+
+static void
+event_now(void)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(world.event_fd, &one, sizeof(one)), sizeof(one));
+}
+
+static void
+wait_for(const unsigned int *what, unsigned int least)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (unsigned int i = 0; i < 30000; i++) {
+		if (__atomic_load_n(what, __ATOMIC_SEQ_CST) >= least)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("it did not come to %u", least);
+}
+
 static void
 on_removed(struct vmbus_device *which)
 {
 	assert_ptr_equal(which, &device);
 	assert_true(vmbus_device_gone(which));
-	world.removed++;
+	__atomic_fetch_add(&world.removed, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Conformance: 10. */
 static void
 a_rescind_is_told_once_and_interrupts_are_not_taken_for_one(void **state)
 {
+	unsigned int reads;
+
 	(void)state;
-	assert_int_equal(vmbus_device_open(&device), 0);
-	assert_int_equal(vmbus_device_watch(&device, on_removed), 0);
-	world.events_result = 0;
-	world.callback(&device);
-	world.events_result = -EAGAIN;
-	world.callback(&device);
-	assert_int_equal(world.removed, 0);
+	watch_start(on_removed);
+	event_now();                    /* stays readable: it is read again and again */
+	wait_for(&world.reads, 5);
+	__atomic_store_n(&world.events_result, -EAGAIN, __ATOMIC_SEQ_CST);
+	wait_for(&world.reads, __atomic_load_n(&world.reads, __ATOMIC_SEQ_CST) + 5);
+	assert_int_equal(__atomic_load_n(&world.removed, __ATOMIC_SEQ_CST), 0);
 	assert_false(vmbus_device_gone(&device));
-	world.events_result = -EIO;
-	world.callback(&device);
-	world.callback(&device);
+	__atomic_store_n(&world.events_result, -EIO, __ATOMIC_SEQ_CST);
+	wait_for(&world.removed, 1);
+	reads = __atomic_load_n(&world.reads, __ATOMIC_SEQ_CST);
+	event_now();
+	vmbus_device_unwatch(&device);
+	assert_int_equal(world.reads, reads);
 	assert_int_equal(world.removed, 1);
-	assert_int_equal(world.unregistered, 1);
 	assert_int_equal(lines_with("took the device away"), 1);
+}
+
+static void
+on_removed_slowly(struct vmbus_device *which)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+
+	__atomic_store_n(&world.in_handler, 1, __ATOMIC_SEQ_CST);
+	nanosleep(&pause, NULL);
+	assert_non_null(which->shared);
+	__atomic_fetch_add(&world.removed, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Conformance: 10. */
@@ -459,15 +467,33 @@ static void
 a_device_is_not_closed_under_a_handler_that_runs(void **state)
 {
 	(void)state;
-	assert_int_equal(vmbus_device_open(&device), 0);
-	assert_int_equal(vmbus_device_watch(&device, on_removed), 0);
-	world.unregister_eagain = 5;
+	world.events_result = -EIO;
+	watch_start(on_removed_slowly);
+	event_now();
+	wait_for(&world.in_handler, 1);
 	vmbus_device_unwatch(&device);
-	assert_int_equal(world.unregister_eagain, 0);
-	assert_int_equal(world.unregistered, 1);
-	assert_null(device.intr_handle);
+	assert_int_equal(world.removed, 1);
+	vmbus_device_close(&device);
 	vmbus_device_unwatch(&device);
-	assert_int_equal(world.unregistered, 1);
+}
+
+/* Conformance: 11. */
+static void
+watching_leaves_neither_thread_nor_descriptor_behind(void **state)
+{
+	unsigned int fds;
+
+	(void)state;
+	watch_start(on_removed);
+	vmbus_device_unwatch(&device);
+	fds = count_fds();
+	for (unsigned int i = 0; i < 100; i++) {
+		assert_int_equal(vmbus_device_watch(&device, on_removed), 0);
+		assert_true(device.watched);
+		vmbus_device_unwatch(&device);
+	}
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(watch.count, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -486,6 +512,7 @@ main(void)
 		CASE(nobody_waits_for_rings_of_a_device_that_is_gone),
 		CASE(a_rescind_is_told_once_and_interrupts_are_not_taken_for_one),
 		CASE(a_device_is_not_closed_under_a_handler_that_runs),
+		CASE(watching_leaves_neither_thread_nor_descriptor_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

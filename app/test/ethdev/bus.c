@@ -10,6 +10,8 @@
  *   refused N DEVARGS   N times a probe that fails
  *   rescind N DEVARGS   N times: traffic until the device is taken away, then
  *                       remove, and probe until it is there again
+ *   blocked             two ports run until both are taken away, while the first
+ *                       one's callback does not return
  *   cleanup             ends EAL while the port runs
  *   steady N            N times a burst there and back; how many page faults
  */
@@ -330,6 +332,47 @@ mode_rescind(unsigned int count, const char *devargs)
 	return 0;
 }
 
+static uint32_t callback_may_end;
+
+static int
+on_removed_waits(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	on_removed(port, type, arg, ret);
+	while (!__atomic_load_n(&callback_may_end, __ATOMIC_SEQ_CST))
+		rte_delay_us_sleep(1000);
+	return 0;
+}
+
+/* Polls ports 0 and 1 while the first removal's callback keeps EAL's interrupt
+ * thread: the second removal must stop the bursts all the same. */
+static int
+mode_blocked(void)
+{
+	uint64_t end = deadline(), both = 0;
+	int ret = rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RMV,
+		on_removed_waits, NULL);
+
+	for (uint16_t port = 0; port < 2 && ret == 0; port++)
+		ret = port_up(port);
+	if (say("running", ret) < 0)
+		return ret;
+	while (both == 0 || rte_get_timer_cycles() < both + rte_get_timer_hz() / 5) {
+		for (uint16_t port = 0; port < 2; port++)
+			receive(port);
+		if (both == 0 && rte_eth_dev_is_removed(0) && rte_eth_dev_is_removed(1))
+			both = rte_get_timer_cycles();
+		if (rte_get_timer_cycles() > end)
+			return say("blocked", -ETIMEDOUT);
+	}
+	printf("{\"step\": \"blocked\", \"events\": %u}\n",
+		__atomic_load_n(&removed_events, __ATOMIC_SEQ_CST));
+	__atomic_store_n(&callback_may_end, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&removed_events, __ATOMIC_SEQ_CST) < 2)
+		if (rte_get_timer_cycles() > end)
+			return say("events", -ETIMEDOUT);
+	return 0;
+}
+
 /* One burst out, as many looks as it takes to get it back: how many calls. */
 static unsigned int
 round_trip(void)
@@ -390,6 +433,8 @@ run(int argc, char **argv)
 
 	if (strcmp(mode, "ports") == 0)
 		return mode_ports();
+	if (strcmp(mode, "blocked") == 0)
+		return mode_blocked();
 	if (strcmp(mode, "cleanup") == 0)
 		return mode_cleanup();
 	if (argc == 3 && strcmp(mode, "steady") == 0)

@@ -261,6 +261,25 @@ def test_a_rescind_is_one_event_after_which_bursts_move_nothing_and_the_device_r
     rescinds(machine, plugin, ["--kernel", kernel], 2)
 
 
+@pytest.mark.quick
+@pytest.mark.sanitized
+@pytest.mark.conformance(10)
+def test_a_rescind_stops_bursts_while_another_ports_callback_keeps_the_interrupt_thread(
+        machine, plugin):
+    """The rings are revoked 50 ms after a rescind: who touches them then dies."""
+    server = machine.serve(["--nic", f"name=a,guid={A},port=echo",
+                            "--nic", f"name=b,guid={B},port=echo"])
+    guest = server.start(bus(plugin, "blocked"))
+    wait_until(lambda: "running" in guest.log.read_text(), 40, "both ports run")
+    server.ctl("nic", "remove", "a")
+    wait_until(lambda: guest.log.read_text().count("took the device away") == 1, 40, "a is gone")
+    server.ctl("nic", "remove", "b")
+    assert guest.wait(60) == 0, guest.log.read_text()
+    blocked = next(s for s in Done([], 0, guest.log.read_text(), "").steps()
+                   if s["step"] == "blocked")
+    assert blocked["events"] == 1
+
+
 @pytest.mark.full
 @pytest.mark.conformance(5, 10)
 def test_rescinds_and_re_offers_leave_nothing_behind(machine, plugin):

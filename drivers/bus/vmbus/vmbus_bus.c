@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include <rte_errno.h>
-#include <rte_interrupts.h>
 #include <rte_kvargs.h>
 #include <rte_memory.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* One device: opening, mapping, subchannels, and noticing its removal. */
+/* One device: opening, mapping, subchannels. */
 
 #include "vmbus_driver.h"
 
@@ -10,9 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_interrupts.h>
 #include <rte_malloc.h>
-#include <rte_pause.h>
 
 #include "vmbus_channel.h"
 #include "vmbus_log.h"
@@ -277,60 +275,4 @@ vmbus_device_close_subchannel(struct vmbus_device *device, unsigned int index)
 	shared->channel[index] = NULL;
 	vmbus_uio_unmap_ring(&shared->maps, channel->slot);
 	vmbus_channel_destroy(channel);
-}
-
-/* ---- removal ---- */
-
-/* Runs on EAL's interrupt thread whenever the descriptor is readable: either
- * interrupts that a masked ring cannot raise, or the end. */
-static void
-device_event(void *arg)
-{
-	struct vmbus_device *device = arg;
-	uint32_t count;
-	int ret = vmbus_uio_events(device->fd, &count);
-
-	if (ret != -EIO || vmbus_device_gone(device))
-		return;
-	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
-	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
-	/* The descriptor stays readable for ever: once is enough. */
-	rte_intr_callback_unregister_pending(device->intr_handle, device_event, device, NULL);
-	if (device->removed != NULL)
-		device->removed(device);
-}
-
-int
-vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
-{
-	int ret;
-
-	device->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
-	if (device->intr_handle == NULL)
-		return -ENOMEM;
-	/* EXT: for UIO types EAL reads the descriptor itself and on EIO drops the
-	 * source without calling back. */
-	rte_intr_fd_set(device->intr_handle, device->fd);
-	rte_intr_type_set(device->intr_handle, RTE_INTR_HANDLE_EXT);
-	device->removed = removed;
-	ret = rte_intr_callback_register(device->intr_handle, device_event, device);
-	if (ret < 0) {
-		rte_intr_instance_free(device->intr_handle);
-		device->intr_handle = NULL;
-	}
-	return ret;
-}
-
-void
-vmbus_device_unwatch(struct vmbus_device *device)
-{
-	if (device->intr_handle == NULL)
-		return;
-	/* -EAGAIN: the handler runs, on another thread, and uses the device. It
-	 * waits for nothing and calls no application, so neither do we for long. */
-	while (rte_intr_callback_unregister(device->intr_handle, device_event, device) == -EAGAIN)
-		rte_pause();
-	rte_intr_instance_free(device->intr_handle);
-	device->intr_handle = NULL;
-	device->removed = NULL;
 }

@@ -69,10 +69,10 @@ struct vmbus_device {
 	struct vmbus_sysfs_device sysfs;
 	char name[VMBUS_GUID_TEXT_BYTES];
 	const struct vmbus_driver *driver;      /* NULL while not probed */
-	struct rte_intr_handle *intr_handle;
 	int fd;                     /* /dev/uioN, -1 while closed */
 	bool page_lists_ok;
 	bool seen;                  /* by the scan under way */
+	bool watched;
 	struct vmbus_shared *shared;
 	void (*removed)(struct vmbus_device *device);   /* see vmbus_device_watch() */
 	void *driver_data;
@@ -92,9 +92,9 @@ void vmbus_device_close(struct vmbus_device *device);
 int vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count);
 void vmbus_device_close_subchannel(struct vmbus_device *device, unsigned int index);
 
-/* Calls `removed` once, from EAL's interrupt thread, when the host has taken the
- * device away. It must return at once and call no application: unwatch waits
- * for it. */
+/* Marks the device as gone and calls `removed` once, from a thread of the bus,
+ * when the host has taken it away. removed() must return at once, and call
+ * neither an application nor the bus: unwatch waits for it. */
 int vmbus_device_watch(struct vmbus_device *device,
 	void (*removed)(struct vmbus_device *device));
 void vmbus_device_unwatch(struct vmbus_device *device);

@@ -48,7 +48,7 @@ reopened(struct rte_eth_dev *eth)
 	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 	int ret = netvsc_ethdev_settle(eth);
 
-	if (ret == 0 && vmbus->intr_handle == NULL)
+	if (ret == 0 && !vmbus->watched)
 		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
 	if (ret == 0)
 		netvsc_queues_open_gates(eth);
