@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmbus_log.h"
@@ -34,19 +35,20 @@ static struct {
 	.epoll_fd = -1, .end_fd = -1,
 };
 
-/* Either interrupts that a masked ring cannot raise, or the end. */
-static void
+/* Either interrupts that a masked ring cannot raise, or the end. True: the end. */
+static bool
 device_event(struct vmbus_device *device)
 {
 	uint32_t count;
 
 	if (vmbus_uio_events(device->fd, &count) != -EIO)
-		return;
+		return false;
 	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
 	/* The descriptor stays readable for ever: once is enough. */
 	epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
 	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
 	device->removed(device);
+	return true;
 }
 
 static int
@@ -61,11 +63,15 @@ slot_find(const struct vmbus_device *device)
 static void *
 watch_loop(void *arg)
 {
+	/* Between events that are no end: a host that floods us with interrupts,
+	 * masked as they are, must not get a core of ours. */
+	const struct timespec pause = { .tv_nsec = 1000000 };
 	struct epoll_event event;
 
 	(void)arg;
 	for (;;) {
 		int n = epoll_wait(watch.epoll_fd, &event, 1, -1);
+		bool end = false;
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -74,8 +80,10 @@ watch_loop(void *arg)
 		pthread_mutex_lock(&watch.lock);
 		/* It may have been unwatched, and freed, since. */
 		if (slot_find(event.data.ptr) >= 0)
-			device_event(event.data.ptr);
+			end = device_event(event.data.ptr);
 		pthread_mutex_unlock(&watch.lock);
+		if (!end)
+			nanosleep(&pause, NULL);
 	}
 }
 
@@ -94,15 +102,29 @@ thread_end(void)
 	watch.end_fd = watch.epoll_fd = -1;
 }
 
-/* The application's signals are not for this thread, and whoever starts it may
- * be bound to one busy core. */
+/* Whoever starts the thread may be bound to one busy core, and where all cores
+ * poll it would wait for its turn. Not allowed: then it has to. */
+static void
+thread_hurry(void)
+{
+	const struct sched_param urgent = {
+		.sched_priority = sched_get_priority_min(SCHED_FIFO),
+	};
+	cpu_set_t cpus;
+
+	memset(&cpus, 0xff, sizeof(cpus));
+	pthread_setaffinity_np(watch.thread, sizeof(cpus), &cpus);
+	pthread_setschedparam(watch.thread, SCHED_FIFO, &urgent);
+	pthread_setname_np(watch.thread, "vmbus-watch");
+}
+
 static int
 thread_create(void)
 {
 	sigset_t all, before;
-	cpu_set_t cpus;
 	int ret;
 
+	/* The application's signals are not for this thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&watch.thread, NULL, watch_loop, NULL);
@@ -111,9 +133,7 @@ thread_create(void)
 		watch.thread = 0;
 		return -ret;
 	}
-	memset(&cpus, 0xff, sizeof(cpus));
-	pthread_setaffinity_np(watch.thread, sizeof(cpus), &cpus);
-	pthread_setname_np(watch.thread, "vmbus-watch");
+	thread_hurry();
 	return 0;
 }
 
