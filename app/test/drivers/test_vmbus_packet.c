@@ -128,7 +128,7 @@ static void
 put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 {
 	struct vmbus_tx_ring tx;
-	uint8_t payload[1024] = { 0 };
+	uint8_t payload[512] = { 0 };
 	struct vmbus_packet_desc desc = {
 		.type = VMBUS_PACKET_INBAND, .payload = payload, .payload_bytes = sizeof(payload),
 	};
@@ -139,7 +139,7 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 	assert_int_equal(vmbus_tx_ring_attach(&tx, memory, sizeof(memory), 4096), 0);
 	while (vmbus_packet_put(&tx, &desc, 512) == 0)
 		packets++;
-	assert_int_equal(packets, (DATA_BYTES - 8 - 512) / (1024 + 24));
+	assert_int_equal(packets, (DATA_BYTES - 8 - 512) / (512 + 24));
 	before = tx.write;
 	assert_int_equal(vmbus_packet_put(&tx, &desc, 512), -EAGAIN);
 	assert_int_equal(tx.write, before);
@@ -147,8 +147,8 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 	desc.payload_bytes = 8;
 	assert_int_equal(vmbus_packet_put(&tx, &desc, 0), 0);   /* the reserve is for those */
 	page->read_index = 3;
-	desc.payload_bytes = 1024;
-	assert_int_equal(vmbus_packet_put(&tx, &desc, 0), -EPROTO);
+	desc.payload_bytes = 512;
+	assert_int_equal(vmbus_packet_put(&tx, &desc, 512), -EPROTO);
 }
 
 int

@@ -35,6 +35,19 @@ static struct {
 	.epoll_fd = -1, .end_fd = -1,
 };
 
+/* Where all cores poll, the thread would wait for its turn. Not allowed: then it
+ * has to. */
+static void
+thread_hurry(pthread_t thread, bool hurry)
+{
+	const int policy = hurry ? SCHED_FIFO : SCHED_OTHER;
+	const struct sched_param param = {
+		.sched_priority = sched_get_priority_min(policy),
+	};
+
+	pthread_setschedparam(thread, policy, &param);
+}
+
 /* Either interrupts that a masked ring cannot raise, or the end. True: the end. */
 static bool
 device_event(struct vmbus_device *device)
@@ -46,8 +59,11 @@ device_event(struct vmbus_device *device)
 	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
 	/* The descriptor stays readable for ever: once is enough. */
 	epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
+	/* What follows may spin for a lock whose holder we would keep from a core. */
+	thread_hurry(pthread_self(), false);
 	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
 	device->removed(device);
+	thread_hurry(pthread_self(), true);
 	return true;
 }
 
@@ -102,26 +118,11 @@ thread_end(void)
 	watch.end_fd = watch.epoll_fd = -1;
 }
 
-/* Whoever starts the thread may be bound to one busy core, and where all cores
- * poll it would wait for its turn. Not allowed: then it has to. */
-static void
-thread_hurry(void)
-{
-	const struct sched_param urgent = {
-		.sched_priority = sched_get_priority_min(SCHED_FIFO),
-	};
-	cpu_set_t cpus;
-
-	memset(&cpus, 0xff, sizeof(cpus));
-	pthread_setaffinity_np(watch.thread, sizeof(cpus), &cpus);
-	pthread_setschedparam(watch.thread, SCHED_FIFO, &urgent);
-	pthread_setname_np(watch.thread, "vmbus-watch");
-}
-
 static int
 thread_create(void)
 {
 	sigset_t all, before;
+	cpu_set_t cpus;
 	int ret;
 
 	/* The application's signals are not for this thread. */
@@ -133,7 +134,11 @@ thread_create(void)
 		watch.thread = 0;
 		return -ret;
 	}
-	thread_hurry();
+	/* Whoever starts it may be bound to one busy core. */
+	memset(&cpus, 0xff, sizeof(cpus));
+	pthread_setaffinity_np(watch.thread, sizeof(cpus), &cpus);
+	pthread_setname_np(watch.thread, "vmbus-watch");
+	thread_hurry(watch.thread, true);
 	return 0;
 }
 
