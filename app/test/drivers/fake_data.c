@@ -346,6 +346,7 @@ fake_data_start(const struct fake_setup *setup)
 	d->eth = &rte_eth_devices[0];
 	fake_pool_create(&d->pool, setup->mbufs != 0 ? setup->mbufs : 1024,
 		setup->data_room != 0 ? setup->data_room : 2048);
+	assert_int_equal(netvsc_stats_create(&d->host->dev), 0);
 	assert_int_equal(netvsc_link_open(&d->host->dev, &d->host->vmbus, 1), 0);
 	d->host->dev.open_mask = 1;
 	d->host->data = data_arrived;
@@ -383,6 +384,7 @@ fake_data_stop(struct fake_data *d)
 	assert_int_equal(d->host->errors, 0);
 	netvsc_sendbuf_destroy(&d->host->dev.sendbuf);
 	netvsc_link_close(&d->host->dev, &d->host->vmbus);
+	netvsc_stats_destroy(&d->host->dev);
 	fake_host_stop();
 	fake_pool_destroy(&d->pool);
 	for (uint32_t i = 0; i < d->frames; i++)
