@@ -129,12 +129,36 @@ on_fault(void *arg, uint32_t events)
 
 /* ---- who maps the page ---- */
 
+/* What lay where the process maps the page now is gone, though the kernel lets
+ * its descriptor protect the new mapping, too. */
+static void
+region_forget(struct kern_vm *vm, pid_t pid, const struct guest_uffd *where)
+{
+	struct idle_region **link = &vm->idle->regions;
+
+	while (*link != NULL) {
+		struct idle_region *region = *link;
+
+		if (region->pid != pid || region->where.address >= where->address + where->bytes ||
+				where->address >= region->where.address + region->where.bytes) {
+			link = &region->next;
+			continue;
+		}
+		*link = region->next;
+		region_free(region);
+	}
+}
+
 void
 idle_watch(struct kern_vm *vm, pid_t pid, const struct guest_uffd *where, int fd)
 {
 	struct idle_region *region = calloc(1, sizeof(*region));
 	unsigned int count = 0;
 
+	region_forget(vm, pid, where);
+	/* The new one joins the next sleep. Those that are gone drop out now: under
+	 * traffic there is no sleep for hours. */
+	protect_all(vm, false);
 	for (const struct idle_region *r = vm->idle->regions; r != NULL; r = r->next)
 		count++;
 	if (region == NULL || count >= REGIONS_MAX ||
@@ -149,7 +173,6 @@ idle_watch(struct kern_vm *vm, pid_t pid, const struct guest_uffd *where, int fd
 		.next = vm->idle->regions, .vm = vm, .pid = pid, .fd = fd, .where = *where,
 	};
 	vm->idle->regions = region;
-	idle_wake(vm);          /* it joins the next sleep */
 	if (fd < 0)
 		log_info("%s: process %d has no userfaultfd: the host polls", vm->name, (int)pid);
 }

@@ -326,6 +326,31 @@ a_process_that_was_killed_keeps_nobody_from_sleeping(void **state)
 	stop();
 }
 
+static void
+what_is_gone_is_let_go_of_when_the_next_comes_though_nobody_sleeps(void **state)
+{
+	struct guest_uffd where;
+	unsigned int descriptors;
+	int sock, uffd;
+	pid_t pid;
+
+	(void)state;
+	if (!machine_has_uffd())
+		skip();
+	start();
+	pid = guest_start(&sock, true, &where, &uffd);
+	idle_watch(f.vm, pid, &where, uffd);
+	descriptors = open_descriptors();
+	for (unsigned int i = 0; i < 3; i++) {
+		guest_stop(pid, sock);
+		pid = guest_start(&sock, true, &where, &uffd);
+		idle_watch(f.vm, pid, &where, uffd);
+		assert_int_equal(open_descriptors(), descriptors);
+	}
+	guest_stop(pid, sock);
+	stop();
+}
+
 int
 main(void)
 {
@@ -334,6 +359,8 @@ main(void)
 		cmocka_unit_test(without_userfaultfd_a_store_is_still_seen_in_time),
 		cmocka_unit_test(a_sleeping_host_costs_less_than_a_hundredth_of_a_core),
 		cmocka_unit_test(a_process_that_was_killed_keeps_nobody_from_sleeping),
+		cmocka_unit_test(
+			what_is_gone_is_let_go_of_when_the_next_comes_though_nobody_sleeps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
