@@ -45,7 +45,6 @@ rx_channel_open(struct vsp_channel *channel)
 void
 rx_channel_close(struct vsp_channel *channel)
 {
-	rx_recycle(channel);
 	section_reclaim(channel);
 	if (channel->ranges != NULL)
 		free((uint8_t *)channel->ranges - sizeof(struct vmbus_transfer_pages));

@@ -13,6 +13,23 @@
 
 #include "data.h"
 
+static void
+built_reset(struct vsp_channel *channel)
+{
+	channel->range_count = 0;
+	channel->built_frames = 0;
+	channel->built_bytes = 0;
+}
+
+/* A transfer that was begun is not sent any more. */
+static void
+built_drop(struct vsp_channel *channel)
+{
+	if (channel->built_frames != 0)
+		rx_dropped(channel, &channel->counters.rx_drop_not_open, channel->built_frames);
+	built_reset(channel);
+}
+
 void
 rx_sections_destroy(struct vsp_nic *nic)
 {
@@ -24,7 +41,7 @@ rx_sections_destroy(struct vsp_nic *nic)
 		channel->free_head = 0;
 		channel->free_count = 0;
 		channel->free_size = 0;
-		channel->range_count = 0;
+		built_drop(channel);
 	}
 	free(nic->sections);
 	nic->sections = NULL;
@@ -161,14 +178,6 @@ rx_sections_divide(struct vsp_nic *nic)
 
 /* ---- transfers ---- */
 
-static void
-built_reset(struct vsp_channel *channel)
-{
-	channel->range_count = 0;
-	channel->built_frames = 0;
-	channel->built_bytes = 0;
-}
-
 void
 section_lend(struct vsp_channel *channel)
 {
@@ -200,6 +209,9 @@ section_reclaim(struct vsp_channel *channel)
 {
 	struct vsp_nic *nic = channel->nic;
 
+	for (unsigned int i = 0; nic->sections != NULL && i < channel->range_count; i++)
+		section_push(nic, channel->range_sections[i]);
+	built_drop(channel);
 	for (unsigned int i = VSP_CONTROL_SECTIONS; nic->sections != NULL &&
 	     i < nic->section_count; i++) {
 		struct recv_section *section = &nic->sections[i];

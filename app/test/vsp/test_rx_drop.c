@@ -206,6 +206,22 @@ a_transfer_that_outgrows_the_ring_is_dropped_whole(void **state)
 		assert_int_equal(packet.header.type, VMBUS_PACKET_INBAND);
 }
 
+/* Each frame is in one counter, also when its transfer was begun, not sent. */
+static void
+frames_of_a_transfer_that_was_begun_count_as_dropped_when_the_buffer_goes(void **state)
+{
+	struct vsp_channel *channel = &fake.nic.channel[0];
+
+	(void)state;
+	for (unsigned int i = 0; i < 7; i++)
+		output(data, 60, 0);
+	assert_int_equal(channel->counters.rx_drop_not_open, 0);
+	rx_sections_destroy(&fake.nic);
+	assert_int_equal(channel->counters.rx_drop_not_open, 7);
+	assert_int_equal(channel->counters.rx_frames, 0);
+	assert_int_equal(channel->built_frames, 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define CASE_FAST(f) cmocka_unit_test_setup_teardown(f, setup_fast, teardown)
 
@@ -223,6 +239,7 @@ main(void)
 		CASE_FAST(when_the_ring_is_full_a_batch_is_dropped_and_its_sections_return),
 		CASE(a_transfer_that_outgrows_the_ring_is_dropped_whole),
 		CASE_FAST(a_transfer_that_outgrows_the_ring_is_dropped_whole),
+		CASE(frames_of_a_transfer_that_was_begun_count_as_dropped_when_the_buffer_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
