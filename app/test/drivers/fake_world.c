@@ -159,9 +159,14 @@ vmbus_device_close(struct vmbus_device *device)
 int
 vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 {
+	static struct vmbus_ring_page silent[2];        /* rings in which nothing comes */
+
 	count += fake_host->set.subchannels_lingering;
-	for (unsigned int i = 1; i <= count && i <= FAKE_SUBCHANNELS_MAX; i++)
+	for (unsigned int i = 1; i <= count && i <= FAKE_SUBCHANNELS_MAX; i++) {
+		fake_world.sub[i - 1].tx.page = &silent[0];
+		fake_world.sub[i - 1].rx.page = &silent[1];
 		device->shared->channel[i] = &fake_world.sub[i - 1];
+	}
 	return (int)RTE_MIN(count, FAKE_SUBCHANNELS_MAX);
 }
 

@@ -106,6 +106,8 @@ netvsc_channel_close(struct netvsc_device *dev, unsigned int index)
 	channel->vmbus = NULL;
 	channel->dead = false;
 	channel->owed_count = 0;
+	/* Frames that came since the queues were drained are nobody's. */
+	channel->discarded += channel->backlog.range_head - channel->backlog.range_tail;
 	backlog_reset(&channel->backlog);
 }
 

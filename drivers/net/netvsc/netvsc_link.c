@@ -12,6 +12,7 @@
 #include "netvsc_ndis.h"
 #include "netvsc_nvsp.h"
 #include "netvsc_offload.h"
+#include "netvsc_poll.h"
 #include "netvsc_rndis.h"
 #include "netvsc_rss.h"
 
@@ -116,12 +117,22 @@ detach_rndis(struct netvsc_device *dev)
 	return ret < 0 ? ret : netvsc_rndis_halt(dev);
 }
 
+/* The host sent these before it obeyed; they are acknowledged while it still
+ * has the buffer. */
+static int
+detach_rest(struct netvsc_device *dev)
+{
+	netvsc_poll_rest(dev);
+	return netvsc_xact_alive(dev);
+}
+
 /* What attach did, read upwards. */
 static const struct detach_step {
 	uint32_t attached;          /* enum netvsc_attached */
 	int (*run)(struct netvsc_device *dev);
 } detach_steps[] = {
 	{ NETVSC_ATTACHED_RNDIS, detach_rndis },
+	{ NETVSC_ATTACHED_RECV, detach_rest },
 	{ NETVSC_ATTACHED_RECV, netvsc_nvsp_revoke_recv_buffer },
 	{ NETVSC_ATTACHED_SEND, netvsc_nvsp_revoke_send_buffer },
 };

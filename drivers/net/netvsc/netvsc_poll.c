@@ -21,6 +21,9 @@
 
 #define UNATTENDED_BUDGET 64u
 
+/* A host that never ends is not listened to for ever. */
+#define REST_ROUNDS_MAX 256u
+
 /* Control messages are short; the longest answer is a list of OIDs. */
 #define INBAND_BYTES_MAX 256u
 
@@ -319,4 +322,22 @@ netvsc_poll_control(struct netvsc_device *dev)
 	rte_spinlock_unlock(&channel->vmbus->lock);
 	if (signal)
 		vmbus_channel_signal(channel->vmbus);
+}
+
+void
+netvsc_poll_rest(struct netvsc_device *dev)
+{
+	for (unsigned int i = 0; i < dev->channel_count; i++) {
+		struct netvsc_channel *channel = dev->channel[i];
+		unsigned int rounds = REST_ROUNDS_MAX, taken;
+		bool signal = false;
+
+		rte_spinlock_lock(&channel->vmbus->lock);
+		do {
+			taken = netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
+		} while (taken == NETVSC_POLL_CONTROL_BUDGET && --rounds > 0);
+		rte_spinlock_unlock(&channel->vmbus->lock);
+		if (signal)
+			vmbus_channel_signal(channel->vmbus);
+	}
 }

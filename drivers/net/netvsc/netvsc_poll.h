@@ -23,4 +23,8 @@ void netvsc_poll_unattended(struct netvsc_device *dev);
 /* The same for whoever waits for a reply: locks, drains, unlocks, signals. */
 void netvsc_poll_control(struct netvsc_device *dev);
 
+/* Takes what all channels still hold, bounded, before the link is closed: what
+ * nobody receives any more is counted. The host sends no more frames. */
+void netvsc_poll_rest(struct netvsc_device *dev);
+
 #endif /* NETVSC_POLL_H */
