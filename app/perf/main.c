@@ -11,7 +11,16 @@ static const struct command {
 	const char *name, *what;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "compare", "this driver, the built-in one, and other virtual NICs in one run", perf_script },
+	{ "cost", "cycles a frame inside the bursts, by size, burst, queues ...", perf_script },
+	{ "throughput", "frames and bits a second, and who was the bottleneck", perf_script },
+	{ "overload", "what is delivered and lost as the offered load grows", perf_script },
+	{ "latency", "round trips, alone and under load", perf_script },
+	{ "startup", "what probe, configure, start, stop and an MTU change take", perf_script },
+	{ "instructions", "instructions a frame: the same from run to run", perf_script },
 	{ "floor", "cycles a frame of a loop that does only the unavoidable", perf_floor },
+	{ "cores", "how far apart two cores are", perf_cores },
+	{ "work", "one kind of work on the ports of EAL, under hvsim or not", perf_work },
 };
 
 static void

@@ -9,5 +9,9 @@
 #define PERF_USAGE 2
 
 int perf_floor(int argc, char **argv);
+int perf_work(int argc, char **argv);
+int perf_cores(int argc, char **argv);
+/* Hands over to the script of that name; returns only if there is none. */
+int perf_script(int argc, char **argv);
 
 #endif /* PERF_H */
