@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include <rte_memcpy.h>
-#include <rte_net.h>
 #include <rte_prefetch.h>
 
+#include "netvsc_ptype.h"
 #include "rndis_packet.h"
 
 /* What this driver says of a packet: no tunnels, netvsc_supported_ptypes_get(). */
@@ -85,7 +85,7 @@ mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_
 	}
 	mbuf_vlan(rxq, m, view);
 	if (rxq->want_ptype)
-		m->packet_type = rte_net_get_ptype(m, NULL, PTYPES);
+		m->packet_type = netvsc_ptype(m);
 }
 
 /* ---- copying ---- */
