@@ -68,7 +68,7 @@ peek_checks_every_field_of_the_header_that_it_uses(void **state)
 				.length_8b = rows[i].length_8b,
 				.transaction_id = 0x1122334455667788,
 			};
-			struct vmbus_packet packet;
+			struct vmbus_packet packet = { 0 };
 			struct vmbus_rx_ring rx;
 
 			page->read_index = page->write_index = start;
@@ -87,11 +87,31 @@ peek_checks_every_field_of_the_header_that_it_uses(void **state)
 	}
 }
 
+/* Both forms must leave the same bytes: what lies between is compared, too. */
+static int
+put_both(struct vmbus_tx_ring *tx, const struct vmbus_packet_desc *desc, uint32_t reserve)
+{
+	static uint8_t before[sizeof(memory)], after[sizeof(memory)];
+	struct vmbus_tx_ring ring = *tx;
+	int ret, inlined;
+
+	memcpy(before, memory, sizeof(memory));
+	ret = vmbus_packet_put(&ring, desc, reserve);
+	memcpy(after, memory, sizeof(memory));
+	memcpy(memory, before, sizeof(memory));
+	inlined = vmbus_packet_put_inline(tx, desc, reserve);
+	assert_int_equal(inlined, ret);
+	assert_memory_equal(memory, after, sizeof(memory));
+	assert_memory_equal(tx, &ring, sizeof(ring));
+	return ret;
+}
+
 static void
 what_is_put_can_be_taken_and_its_padding_is_zero(void **state)
 {
 	struct vmbus_tx_ring tx;
 	struct vmbus_rx_ring rx;
+	static const uint8_t extension[24] = "bytes of an extension";
 	uint8_t payload[40], out[48];
 
 	(void)state;
@@ -100,15 +120,16 @@ what_is_put_can_be_taken_and_its_padding_is_zero(void **state)
 		for (uint32_t bytes = 1; bytes <= sizeof(payload); bytes += 13) {
 			struct vmbus_packet_desc desc = {
 				.type = VMBUS_PACKET_COMPLETION, .transaction_id = start,
+				.extension = extension, .extension_bytes = bytes / 13 * 8,
 				.payload = payload, .payload_bytes = bytes,
 			};
-			struct vmbus_packet packet;
+			struct vmbus_packet packet = { 0 };
 
 			memset(memory + 4096, 0xaa, DATA_BYTES);
 			page->read_index = page->write_index = start;
 			assert_int_equal(vmbus_tx_ring_attach(&tx, memory, sizeof(memory), 4096), 0);
 			assert_int_equal(vmbus_rx_ring_attach(&rx, memory, sizeof(memory), 4096), 0);
-			assert_int_equal(vmbus_packet_put(&tx, &desc, 0), 0);
+			assert_int_equal(put_both(&tx, &desc, 0), 0);
 			assert_int_equal(vmbus_packet_peek(&rx, &packet), 0);
 			vmbus_tx_ring_publish(&tx);
 			assert_int_equal(vmbus_packet_peek(&rx, &packet), 1);
@@ -137,18 +158,18 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 
 	(void)state;
 	assert_int_equal(vmbus_tx_ring_attach(&tx, memory, sizeof(memory), 4096), 0);
-	while (vmbus_packet_put(&tx, &desc, 512) == 0)
+	while (put_both(&tx, &desc, 512) == 0)
 		packets++;
 	assert_int_equal(packets, (DATA_BYTES - 8 - 512) / (512 + 24));
 	before = tx.write;
-	assert_int_equal(vmbus_packet_put(&tx, &desc, 512), -EAGAIN);
+	assert_int_equal(put_both(&tx, &desc, 512), -EAGAIN);
 	assert_int_equal(tx.write, before);
 	assert_int_equal(page->write_index, 0);
 	desc.payload_bytes = 8;
-	assert_int_equal(vmbus_packet_put(&tx, &desc, 0), 0);   /* the reserve is for those */
+	assert_int_equal(put_both(&tx, &desc, 0), 0);   /* the reserve is for those */
 	page->read_index = 3;
-	desc.payload_bytes = 512;
-	assert_int_equal(vmbus_packet_put(&tx, &desc, 512), -EPROTO);
+	desc.payload_bytes = 1024;
+	assert_int_equal(put_both(&tx, &desc, 0), -EPROTO);
 }
 
 int

@@ -5,33 +5,6 @@
 #include "vmbus_packet.h"
 
 int
-vmbus_packet_peek(struct vmbus_rx_ring *ring, struct vmbus_packet *packet)
-{
-	struct vmbus_packet_header header;
-	int64_t available = vmbus_rx_ring_available(ring);
-	uint32_t bytes, payload_off;
-
-	if (available <= 0)
-		return (int)available;
-	if (available < (int64_t)(sizeof(header) + VMBUS_PACKET_FOOTER_BYTES))
-		return -EPROTO;
-	vmbus_rx_ring_copy(ring, 0, &header, sizeof(header));
-	bytes = header.length_8b * 8u;
-	payload_off = header.data_offset_8b * 8u;
-	if (payload_off < sizeof(header) || payload_off > bytes)
-		return -EPROTO;
-	if (bytes + VMBUS_PACKET_FOOTER_BYTES > (uint64_t)available)
-		return -EPROTO;
-	packet->type = header.type;
-	packet->flags = header.flags;
-	packet->payload_off = payload_off;
-	packet->payload_bytes = bytes - payload_off;
-	packet->total_bytes = bytes + VMBUS_PACKET_FOOTER_BYTES;
-	packet->transaction_id = header.transaction_id;
-	return 1;
-}
-
-int
 vmbus_packet_put(struct vmbus_tx_ring *ring, const struct vmbus_packet_desc *desc,
 	uint32_t reserve)
 {

@@ -28,7 +28,32 @@ struct vmbus_packet {
 /* Looks at the packet at the head of the ring. Returns 1 and the packet; 0 if
  * there is none; -EPROTO if the ring or the header is broken: then the ring is
  * beyond repair, since nobody knows where the next packet starts. */
-int vmbus_packet_peek(struct vmbus_rx_ring *ring, struct vmbus_packet *packet);
+static inline int
+vmbus_packet_peek(struct vmbus_rx_ring *ring, struct vmbus_packet *packet)
+{
+	struct vmbus_packet_header header;
+	int64_t available = vmbus_rx_ring_available(ring);
+	uint32_t bytes, payload_off;
+
+	if (available <= 0)
+		return (int)available;
+	if (available < (int64_t)(sizeof(header) + VMBUS_PACKET_FOOTER_BYTES))
+		return -EPROTO;
+	vmbus_rx_ring_copy(ring, 0, &header, sizeof(header));
+	bytes = header.length_8b * 8u;
+	payload_off = header.data_offset_8b * 8u;
+	if (payload_off < sizeof(header) || payload_off > bytes)
+		return -EPROTO;
+	if (bytes + VMBUS_PACKET_FOOTER_BYTES > (uint64_t)available)
+		return -EPROTO;
+	packet->type = header.type;
+	packet->flags = header.flags;
+	packet->payload_off = payload_off;
+	packet->payload_bytes = bytes - payload_off;
+	packet->total_bytes = bytes + VMBUS_PACKET_FOOTER_BYTES;
+	packet->transaction_id = header.transaction_id;
+	return 1;
+}
 
 /* Copies `bytes` at `offset` of the packet; both lie within it. */
 static inline void
@@ -52,12 +77,6 @@ vmbus_packet_total_bytes(uint32_t extension_bytes, uint32_t payload_bytes)
 		((payload_bytes + 7) & ~7u) + VMBUS_PACKET_FOOTER_BYTES;
 }
 
-/*
- * Puts one packet; the host sees it at the next publication. extension_bytes
- * is a multiple of 8; the padding behind the payload is zeroed. Returns 0, or
- * -EAGAIN with the ring unchanged if `reserve` bytes would not stay free
- * behind it, or -EPROTO if the host broke the ring.
- */
 struct vmbus_packet_desc {
 	enum vmbus_packet_type type;
 	bool want_completion;
@@ -67,7 +86,49 @@ struct vmbus_packet_desc {
 	const void *payload;
 	uint32_t payload_bytes;
 };
+
+/*
+ * Puts one packet; the host sees it at the next publication. extension_bytes
+ * is a multiple of 8; the padding behind the payload is zeroed. Returns 0, or
+ * -EAGAIN with the ring unchanged if `reserve` bytes would not stay free
+ * behind it, or -EPROTO if the host broke the ring.
+ */
 int vmbus_packet_put(struct vmbus_tx_ring *ring, const struct vmbus_packet_desc *desc,
 	uint32_t reserve);
+
+/* The same, for the path of every packet: where the sizes are constants the
+ * copies are a few moves. */
+static inline __attribute__((always_inline)) int
+vmbus_packet_put_inline(struct vmbus_tx_ring *ring, const struct vmbus_packet_desc *desc,
+	uint32_t reserve)
+{
+	const uint32_t total = vmbus_packet_total_bytes(desc->extension_bytes, desc->payload_bytes);
+	const uint32_t payload_off = (uint32_t)sizeof(struct vmbus_packet_header) +
+		desc->extension_bytes;
+	const struct vmbus_packet_header header = {
+		.type = (uint16_t)desc->type,
+		.data_offset_8b = (uint16_t)(payload_off / 8),
+		.length_8b = (uint16_t)((total - VMBUS_PACKET_FOOTER_BYTES) / 8),
+		.flags = desc->want_completion ? VMBUS_PACKET_FLAG_COMPLETION_REQUESTED : 0,
+		.transaction_id = desc->transaction_id,
+	};
+	const struct vmbus_packet_footer footer = { .start_offset = ring->write };
+	uint8_t *to = ring->data + ring->write;
+	int64_t room = vmbus_tx_ring_room(ring, total + reserve);
+
+	if (__builtin_expect(room < (int64_t)total + reserve, 0))
+		return room < 0 ? (int)room : -EAGAIN;
+	if (__builtin_expect(total > ring->data_bytes - ring->write, 0))
+		return vmbus_packet_put(ring, desc, reserve);   /* it wraps */
+	memcpy(to, &header, sizeof(header));
+	if (desc->extension_bytes != 0)
+		memcpy(to + sizeof(header), desc->extension, desc->extension_bytes);
+	memcpy(to + payload_off, desc->payload, desc->payload_bytes);
+	if ((desc->payload_bytes & 7) != 0)
+		memset(to + payload_off + desc->payload_bytes, 0, -desc->payload_bytes & 7);
+	memcpy(to + total - sizeof(footer), &footer, sizeof(footer));
+	ring->write = vmbus_ring_advance(ring->write, total, ring->data_bytes);
+	return 0;
+}
 
 #endif /* VMBUS_PACKET_H */

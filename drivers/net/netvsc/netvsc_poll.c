@@ -51,7 +51,7 @@ ack_put(struct netvsc_channel *channel, uint64_t transaction_id)
 		.type = VMBUS_PACKET_COMPLETION, .transaction_id = transaction_id,
 		.payload = &ack, .payload_bytes = sizeof(ack),
 	};
-	int ret = vmbus_packet_put(&channel->vmbus->tx, &desc, 0);
+	int ret = vmbus_packet_put_inline(&channel->vmbus->tx, &desc, 0);
 
 	if (ret == 0)
 		channel->acks++;
@@ -131,6 +131,23 @@ transfer_control(struct netvsc_channel *channel, const struct transfer *transfer
 	}
 }
 
+/* Copies the ranges of a transfer to where they belong in the backlog: in one
+ * piece, or in two where its array wraps. */
+static inline void
+ranges_copy(const struct netvsc_channel *channel, const struct transfer *transfer)
+{
+	const struct netvsc_backlog *backlog = &channel->backlog;
+	const uint32_t range_bytes = sizeof(struct vmbus_transfer_range);
+	uint32_t slot = backlog->range_head & backlog->mask;
+	uint32_t first = RTE_MIN(transfer->ranges, backlog->mask + 1 - slot);
+
+	vmbus_packet_copy(&channel->vmbus->rx, transfer->range_off, &backlog->ranges[slot],
+		first * range_bytes);
+	if (unlikely(first != transfer->ranges))
+		vmbus_packet_copy(&channel->vmbus->rx, transfer->range_off + first * range_bytes,
+			backlog->ranges, (transfer->ranges - first) * range_bytes);
+}
+
 /* Frames: into the backlog, every range checked here, once. One that leads
  * outside the buffer becomes an empty one, which the receive queue counts. */
 static bool
@@ -138,21 +155,22 @@ transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 	const struct transfer *transfer)
 {
 	struct netvsc_backlog *backlog = &channel->backlog;
+	const uint64_t recv_bytes = channel->dev->recv_bytes;
 	uint32_t slots = backlog->mask + 1;
 	/* Partner: the receive queue's release stores: those slots are free. */
 	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
-	uint32_t head = backlog->range_head;
+	uint32_t head = backlog->range_head, end = head + transfer->ranges;
 	struct netvsc_transfer *entry;
 
 	if (transfer->ranges > slots - (head - tail) ||
 	    backlog->transfer_head - backlog->acked >= slots)
 		return false;           /* more outstanding than there are sections */
-	for (uint32_t i = 0; i < transfer->ranges; i++, head++) {
+	ranges_copy(channel, transfer);
+	for (; head != end; head++) {
 		struct vmbus_transfer_range *range = &backlog->ranges[head & backlog->mask];
 
-		vmbus_packet_copy(&channel->vmbus->rx,
-			transfer->range_off + i * (uint32_t)sizeof(*range), range, sizeof(*range));
-		if (!rndis_range_ok(range->byte_offset, range->byte_count, channel->dev->recv_bytes))
+		/* Both are 32 bits wide: the sum cannot wrap. */
+		if (unlikely((uint64_t)range->byte_offset + range->byte_count > recv_bytes))
 			range->byte_count = 0;
 	}
 	entry = &backlog->transfers[backlog->transfer_head & backlog->mask];

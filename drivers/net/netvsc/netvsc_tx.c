@@ -262,7 +262,7 @@ message_put(struct netvsc_txq *txq, const struct tx_message *msg, const struct r
 		desc.extension = &list.head;
 		desc.extension_bytes = (uint32_t)(sizeof(list.head) + list.words * sizeof(uint64_t));
 	}
-	return vmbus_packet_put(&txq->channel->vmbus->tx, &desc, txq->ack_reserve);
+	return vmbus_packet_put_inline(&txq->channel->vmbus->tx, &desc, txq->ack_reserve);
 }
 
 /* Arms the slot, then writes the message. */
