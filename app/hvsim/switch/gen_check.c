@@ -323,5 +323,6 @@ gen_check_stats(const struct gen_check *check, struct stat_sink *sink)
 	stat_emit(sink, "latency_min_ns", latency->least);
 	stat_emit(sink, "latency_p50_ns", histogram_quantile(latency, 0.5));
 	stat_emit(sink, "latency_p99_ns", histogram_quantile(latency, 0.99));
+	stat_emit(sink, "latency_p999_ns", histogram_quantile(latency, 0.999));
 	stat_emit(sink, "latency_max_ns", latency->most);
 }
