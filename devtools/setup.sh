@@ -22,8 +22,10 @@ peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb
-	python3-sphinx strace)
+full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx
+	binutils)
+# Plots of `netvsc-perf compare --html`.
+plots=(python3-matplotlib)
 
 check_only=0
 while [ $# -gt 0 ]; do
@@ -37,12 +39,12 @@ done
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "setup.sh: this machine is no Debian; install by hand what provides:" \
-		"${build[*]} ${peer[*]} ${tests[*]} ${full[*]}" >&2
+		"${build[*]} ${peer[*]} ${tests[*]} ${full[*]} ${plots[*]}" >&2
 	exit 1
 fi
 
 missing=()
-for package in "${build[@]}" "${peer[@]}" "${tests[@]}" "${full[@]}"; do
+for package in "${build[@]}" "${peer[@]}" "${tests[@]}" "${full[@]}" "${plots[@]}"; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing+=("$package")
 done

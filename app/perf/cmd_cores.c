@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 
@@ -21,12 +22,14 @@
 
 #define TRIPS 20000u
 #define BATCH 16u               /* trips for one sample */
-#define LOOKS_MAX 200000000u    /* a second or so without an answer */
+#define LOOKS 65536u             /* between two looks at the clock */
+#define WAIT_SECONDS 20u
 
 struct pair {
 	uint32_t ball __attribute__((aligned(128)));
 	uint32_t stop __attribute__((aligned(128)));
 	int cpu[2];
+	time_t end;             /* not answered by then: it never will be */
 	uint64_t samples[TRIPS / BATCH];
 };
 
@@ -70,9 +73,11 @@ static bool
 trip(struct pair *pair, uint32_t ball)
 {
 	__atomic_store_n(&pair->ball, ball, __ATOMIC_RELEASE);
-	for (uint32_t looks = 0; looks < LOOKS_MAX; looks++)
-		if (__atomic_load_n(&pair->ball, __ATOMIC_ACQUIRE) != ball)
-			return true;
+	do {
+		for (uint32_t looks = 0; looks < LOOKS; looks++)
+			if (__atomic_load_n(&pair->ball, __ATOMIC_ACQUIRE) != ball)
+				return true;
+	} while (time(NULL) < pair->end);
 	return false;
 }
 
@@ -131,6 +136,7 @@ perf_cores(int argc, char **argv)
 		fprintf(stderr, "netvsc-perf cores: CPU %d: %s\n", pair.cpu[0], strerror(errno));
 		return 1;
 	}
+	pair.end = time(NULL) + WAIT_SECONDS;
 	n = measure(&pair);
 	__atomic_store_n(&pair.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +44,14 @@ static const char usage[] =
 	"  --mtu N          of the ports (default: as they are)\n"
 	"  --offload LIST   of hash, csum, vlan, rsc (default none)\n"
 	"  --slice N        bursts between two readings (default 1024)\n"
+	"  --pause US       before each round trip, so that the host falls asleep (default 0)\n"
 	"  --yield          give the core away on an empty poll: the host shares it\n"
 	"  --macswap        exchange MAC addresses of what is sent back\n"
 	"  --help\n";
 
 enum {
 	OPT_BYTES = 1, OPT_BURST, OPT_QUEUES, OPT_WINDOW, OPT_FRAMES, OPT_WARMUP, OPT_SECONDS,
-	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_YIELD, OPT_MACSWAP, OPT_HELP,
+	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_MACSWAP, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -64,6 +66,7 @@ static const struct option long_options[] = {
 	{ "mtu", required_argument, NULL, OPT_MTU },
 	{ "offload", required_argument, NULL, OPT_OFFLOAD },
 	{ "slice", required_argument, NULL, OPT_SLICE },
+	{ "pause", required_argument, NULL, OPT_PAUSE },
 	{ "yield", no_argument, NULL, OPT_YIELD },
 	{ "macswap", no_argument, NULL, OPT_MACSWAP },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -132,6 +135,7 @@ parse_number(struct work_options *o, int opt, const char *text)
 		[OPT_MBUFS] = { 64, 1u << 20, &o->mbufs, NULL },
 		[OPT_MTU] = { 68, 9000, &o->mtu, NULL },
 		[OPT_SLICE] = { 1, 1u << 20, NULL, &o->slice },
+		[OPT_PAUSE] = { 0, 1000000, &o->pause_us, NULL },
 	};
 	uint64_t value;
 
@@ -282,13 +286,22 @@ work_main(struct work *work)
 	return 1;
 }
 
+static struct work work = { .options = {
+	.frame_bytes = 64, .burst = 32, .queues = 1, .window = 256, .mbufs = 8192,
+	.frames = 1000000, .seconds = 10, .slice = 1024,
+} };
+
+/* The time is over: what was measured so far is told. */
+static void
+on_signal(int number)
+{
+	(void)number;
+	work.stopped = 1;
+}
+
 int
 perf_work(int argc, char **argv)
 {
-	static struct work work = { .options = {
-		.frame_bytes = 64, .burst = 32, .queues = 1, .window = 256, .mbufs = 8192,
-		.frames = 1000000, .seconds = 10, .slice = 1024,
-	} };
 	int eal, status;
 
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -299,6 +312,8 @@ perf_work(int argc, char **argv)
 	if (eal < 0)
 		return complain("EAL does not start with these options of", argv[0]);
 	status = parse(argc - eal, argv + eal, &work.options);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
 	if (status < 0)
 		status = work_main(&work);
 	rte_eal_cleanup();

@@ -8,6 +8,7 @@
  * driver. Every kind of work is bounded by time and by frames.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ struct work_options {
 	bool hash, csum, vlan, rsc;     /* offloads switched on */
 	uint64_t slice;                 /* bursts between two readings */
 	uint32_t mtu;                   /* 0: as the port has it */
+	uint32_t pause_us;              /* before each round trip: the host falls asleep */
 };
 
 /* Cycles inside one kind of burst, summed up by slices: one of them that was
@@ -62,8 +64,10 @@ struct work {
 	struct rte_eth_dev_info info;
 	uint64_t timer_cycles;          /* what reading the clock twice takes */
 	uint64_t start_tsc, end_tsc, done_tsc;
+	volatile sig_atomic_t stopped;  /* by a signal */
 	struct work_cost rx, tx;
 	uint64_t lost;
+	uint64_t tx_flags;              /* offloads asked for in each frame */
 };
 
 /* ---- work_port.c: all return 0 or -errno ---- */
@@ -88,6 +92,8 @@ int work_startup(struct work *work);
 /* An Ethernet/IPv4/UDP frame with right checksums, one of `flows`. */
 void work_frame_fill(uint8_t *frame, uint32_t bytes, uint32_t flow,
 	const struct rte_ether_addr *from);
+/* The pseudo header's sum, for a port that fills in the UDP checksum. */
+void work_frame_ask_csum(uint8_t *frame);
 /* The length of the frame with this number. */
 uint32_t work_frame_bytes(const struct work_options *options, uint64_t number);
 

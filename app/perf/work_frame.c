@@ -45,3 +45,13 @@ work_frame_fill(uint8_t *frame, uint32_t bytes, uint32_t flow, const struct rte_
 	/* Without a checksum of its own, which IPv4 allows. */
 	memcpy(frame + sizeof(eth) + sizeof(ip), &udp, sizeof(udp));
 }
+
+void
+work_frame_ask_csum(uint8_t *frame)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + sizeof(struct rte_ether_hdr));
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	ip->hdr_checksum = 0;
+	udp->dgram_cksum = rte_ipv4_phdr_cksum(ip, 0);
+}

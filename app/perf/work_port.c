@@ -31,6 +31,17 @@ tx_offloads(const struct work_options *o)
 		(o->mtu > RTE_ETHER_MTU ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0);
 }
 
+/* What each frame asks for: of what was wanted, what the port can do. */
+static uint64_t
+tx_flags(uint64_t offloads)
+{
+	const uint64_t csum = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+
+	return ((offloads & csum) == csum ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM |
+			RTE_MBUF_F_TX_UDP_CKSUM : 0) |
+		((offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0 ? RTE_MBUF_F_TX_VLAN : 0);
+}
+
 static int
 queues_setup(struct work *work, uint16_t port, uint16_t queues)
 {
@@ -58,10 +69,11 @@ port_configure(struct work *work, uint16_t port, uint16_t queues)
 	if (err != 0)
 		return err;
 	work->info = info;
+	work->tx_flags = tx_flags(tx_offloads(o) & info.tx_offload_capa);
 	conf.rxmode.offloads = rx_offloads(o) & info.rx_offload_capa;
 	conf.txmode.offloads = tx_offloads(o) & info.tx_offload_capa;
 	conf.rxmode.mtu = o->mtu;
-	if (queues > 1 && info.flow_type_rss_offloads != 0) {
+	if ((queues > 1 || o->hash) && info.flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads &
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);

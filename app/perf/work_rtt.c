@@ -46,7 +46,7 @@ trip(struct work *work)
 		rte_pktmbuf_free(m);
 		return 0;
 	}
-	while (rte_rdtsc() < work->end_tsc) {
+	while (!work->stopped && rte_rdtsc() < work->end_tsc) {
 		if (rte_eth_rx_burst(0, 0, &m, 1) == 1) {
 			uint64_t cycles = rte_rdtsc_precise() - start;
 
@@ -57,6 +57,15 @@ trip(struct work *work)
 			sched_yield();
 	}
 	return 0;
+}
+
+static void
+rest(uint32_t us)
+{
+	uint64_t end = rte_rdtsc() + us * (rte_get_tsc_hz() / 1000000u);
+
+	while (us != 0 && rte_rdtsc() < end)
+		sched_yield();
 }
 
 static double
@@ -75,8 +84,11 @@ work_rtt(struct work *work)
 	if (trips == NULL)
 		return -ENOMEM;
 	work->end_tsc = rte_rdtsc() + (uint64_t)(work->options.seconds * (double)rte_get_tsc_hz());
-	while (count < wanted && (trips[count] = trip(work)) != 0)
+	while (count < wanted && (trips[count] = trip(work)) != 0) {
 		count++;
+		/* Never in step with the host's own looks. */
+		rest(work->options.pause_us + (uint32_t)(count * 37 % (work->options.pause_us + 1)));
+	}
 	if (count != 0) {
 		qsort(trips, count, sizeof(*trips), compare);
 		printf("{\"trips\": %" PRIu64 ", \"rtt_us\": {\"min\": %.2f, \"p50\": %.2f, \"p99\": %.2f,"

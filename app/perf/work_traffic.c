@@ -9,10 +9,12 @@
 #include <stdlib.h>
 
 #include <rte_cycles.h>
+#include <rte_ip.h>
 
 #include "work.h"
 
 #define FLOWS 1024u
+#define VLAN 100u
 
 /* ---- readings ---- */
 
@@ -56,7 +58,8 @@ go_on(struct work *work, uint64_t frames, bool idle)
 {
 	if (idle && work->options.yield)
 		sched_yield();
-	return frames < work->options.frames + work->options.warmup && rte_rdtsc() < work->end_tsc;
+	return frames < work->options.frames + work->options.warmup && !work->stopped &&
+		rte_rdtsc() < work->end_tsc;
 }
 
 static void
@@ -103,20 +106,26 @@ frame_visit(struct work *work, uint64_t number, struct rte_mbuf *m)
 	if (bytes > rte_pktmbuf_tailroom(m))
 		return -EMSGSIZE;
 	work_frame_fill(rte_pktmbuf_mtod(m, uint8_t *), bytes, (uint32_t)number % FLOWS, &from);
+	if ((work->tx_flags & RTE_MBUF_F_TX_UDP_CKSUM) != 0)
+		work_frame_ask_csum(rte_pktmbuf_mtod(m, uint8_t *));
 	return 0;
 }
 
-/* All mbufs get their frame once: what is sent keeps it when it comes back. */
+/* All mbufs get their frame once: what is sent keeps it when it comes back.
+ * Those that the port already holds for receiving are left out. */
 static int
 frames_prepare(struct work *work)
 {
-	uint32_t count = work->options.mbufs;
-	struct rte_mbuf **all = calloc(count, sizeof(*all));
-	int err = all == NULL ? -ENOMEM : rte_pktmbuf_alloc_bulk(work->pool, all, count);
+	uint32_t count = 0;
+	struct rte_mbuf **all = calloc(work->options.mbufs, sizeof(*all));
+	int err = all == NULL ? -ENOMEM : 0;
 
-	for (uint32_t i = 0; err == 0 && i < count; i++)
-		err = frame_visit(work, i, all[i]);
-	if (all != NULL && err == 0)
+	while (err == 0 && count < work->options.mbufs &&
+	       (all[count] = rte_pktmbuf_alloc(work->pool)) != NULL) {
+		err = frame_visit(work, count, all[count]);
+		count++;
+	}
+	if (all != NULL)
 		rte_pktmbuf_free_bulk(all, count);
 	free(all);
 	return err;
@@ -130,6 +139,11 @@ frames_take(struct work *work, struct rte_mbuf **pkts, uint32_t n, uint64_t numb
 
 		pkts[i]->data_len = (uint16_t)bytes;
 		pkts[i]->pkt_len = bytes;
+		pkts[i]->ol_flags = work->tx_flags;
+		pkts[i]->tx_offload = 0;
+		pkts[i]->l2_len = sizeof(struct rte_ether_hdr);
+		pkts[i]->l3_len = sizeof(struct rte_ipv4_hdr);
+		pkts[i]->vlan_tci = VLAN;
 		work->tx.bytes += bytes;
 	}
 }
@@ -150,6 +164,8 @@ run_tx(struct work *work)
 		if (rte_pktmbuf_alloc_bulk(work->pool, pkts, burst) == 0) {
 			frames_take(work, pkts, burst, work->tx.frames);
 			sent = transmit(work, 0, queue, pkts, (uint16_t)burst);
+			for (uint32_t i = sent; i < burst; i++)
+				work->tx.bytes -= pkts[i]->pkt_len;
 			rte_pktmbuf_free_bulk(pkts + sent, burst - sent);
 		} else {
 			/* All are under way: the port must look for completions. */

@@ -1,133 +1,242 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The same work on this driver and on the built-in one, by turns on the same
-cores, as ratios. Emulator figures: they are no figures of Hyper-V or Azure."""
+cores, as ratios; and the closed loop beside virtio_user with vhost, memif and
+af_packet. Emulator figures: they are no figures of Hyper-V or Azure."""
 
-import json
+import dataclasses
+import os
 import statistics
-import sys
 import time
 
 import cases
 import machine
 import numbers_of
+import options
+import peers
+import report_html
+import rounds
+import sweeps
 
-ATTEMPTS = 3
+QUICK_SECONDS, FULL_SECONDS = 95, 1680
 
 
 def arguments(parser):
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under two minutes")
-    parser.add_argument("--rounds", type=int, help="pairs of each case (default 9; quick 3)")
-    parser.add_argument("--only", help="cases by name, comma-separated")
-    parser.add_argument("--json", metavar="FILE", help="all figures, machine-readable")
+    options.common(parser)
+    parser.add_argument("--quick", action="store_true",
+                        help="fewer and shorter rounds: under two minutes (else under thirty)")
+    parser.add_argument("--rounds", type=options.number(1, 99), metavar="N",
+                        help="pairs of each case, while there is time (default 15; quick 3)")
+    parser.add_argument("--only", type=options.listed(options.one_of(*cases.NAMES)),
+                        default=cases.NAMES, metavar="LIST",
+                        help="cases by name: " + ", ".join(cases.NAMES))
+    parser.add_argument("--frames", type=options.number(1000, 10 ** 8), metavar="N",
+                        help="in each round (default: as the case wants it)")
+    parser.add_argument("--html", metavar="FILE",
+                        help="a report with plots in one file: also measures by size, burst, "
+                             "load and queues")
+    parser.add_argument("--plots", metavar="DIR", help="the same plots, a file each")
 
 
-def progress(text):
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+# ---- ours and the built-in driver ----
+
+def measure(setup, case, wanted, budget):
+    """Pairs of rounds, and the floor beside them."""
+    floors = []
+
+    def one(driver, number):
+        budget.told(f"{case.name}: pair {number + 1} of {wanted}, {driver}")
+        if driver == "ours":
+            floors.append(case.times_floor(setup))
+        return rounds.netvsc(setup, driver, case, budget)
+
+    return rounds.pairs(one, options.DRIVERS, wanted, budget), \
+        statistics.median(floors) if floors and floors[0] else None
+
+
+def summary(case, kept):
+    """None if a core moved in each pair."""
+    found = numbers_of.paired(*([one.value for one in side] for side in zip(*kept))) \
+        if kept else None
+    if found is not None:
+        found |= {"limit": case.limit, "more_is_better": case.metric == "mpps"}
+    return found
+
+
+def add(report, setup, case, wanted, budget):
+    pairs, floor = measure(setup, case, wanted, budget)
+    kept = rounds.kept(pairs)
+    for driver, runs in zip(options.DRIVERS, zip(*(kept or pairs))):
+        report["rows"].append(rounds.row(case, driver, report["ids"][driver], runs, floor))
+    report["repeated"] += sum(one.repeated for pair in pairs for one in pair)
+    report["dropped_pairs"] += len(pairs) - len(kept)
+    enter(report, case.name, summary(case, kept))
+
+
+def enter(report, name, detail):
+    report["details"][name] = detail
+    report["ratios"][name] = detail["ratio"] if detail else None
+
+
+# ---- the closed loop of others ----
+
+LOOP_WORDS = ("--frames", "1000000000", "--warmup", "300000")
+
+
+def loop_cycles(result):
+    """Both directions: what a core spends on a frame."""
+    sides = [result[side]["per_frame"] for side in ("rx", "tx")]
+    return sum(statistics.median(side) for side in sides) if all(sides) else 0.0
+
+
+def loop_round(setup, name, seconds, budget):
+    words = (*LOOP_WORDS, "--slice", "256")
+
+    def run():
+        if name not in options.DRIVERS:
+            return peers.loop(setup, name, words, seconds)
+        return machine.netvsc(setup, name, dataclasses.replace(
+            cases.LOOP, work=(*words, "--seconds", str(seconds))))
+
+    one = rounds.Round(setup, run, lambda result: result["rx"]["per_frame"], False, budget)
+    one.value = loop_cycles(one.result)
+    return one
+
+
+def loop_case(name):
+    what = "closed loop 64 B on two cores: the guest's cycles a frame, receive and transmit"
+    return dataclasses.replace(cases.LOOP, name=f"loop64_{name}", what=what, metric="cycles")
+
+
+def peers_add(report, setup, name, wanted, budget, seconds):
+    """Pairs with one of the others: the loop of ours runs beside each of them."""
+    def one(which, number):
+        budget.told(f"loop64: pair {number + 1} of {wanted} with {name}, {which}")
+        return loop_round(setup, which, seconds, budget)
+
+    pairs = rounds.pairs(one, ("ours", name), wanted, budget)
+    kept = rounds.kept(pairs)
+    for which, runs in zip(("ours", name), zip(*(kept or pairs))):
+        row = rounds.row(loop_case(name), which, report["ids"].get(which, ""), runs)
+        row["mpps"] = statistics.median(run.result["rx"]["frames"] / run.result["seconds"] / 1e6
+                                        for run in runs)
+        if which == name:
+            row["peer_cycles"] = statistics.median(loop_cycles(r.result["peer"]) for r in runs)
+        report["rows"].append(row)
+    report["repeated"] += sum(one.repeated for pair in pairs for one in pair)
+    report["dropped_pairs"] += len(pairs) - len(kept)
+    detail = summary(dataclasses.replace(loop_case(name), limit=None), kept)
+    if name == "virtio":
+        enter(report, cases.VS_VIRTIO, detail and detail | {"limit": cases.VS_VIRTIO_LIMIT})
     else:
-        print(text, file=sys.stderr, flush=True)
+        report["details"][f"loop64_vs_{name}"] = detail
 
 
-class Round:
-    """One run that was not disturbed, or the best that could be had."""
-
-    def __init__(self, setup, driver, case):
-        self.repeated = -1
-        best = None
-        while self.repeated < ATTEMPTS - 1:
-            self.repeated += 1
-            result = machine.netvsc(setup, driver, case)
-            spread = numbers_of.spread(case.slices(result))
-            if best is None or spread < best[0]:
-                best = (spread, result)
-            if spread <= numbers_of.SPREAD_MAX:
-                break
-        self.spread, self.result = best
-        self.value = case.value(self.result)
+def peers_all(report, setup, args, wanted, budget):
+    names = ("virtio",) if args.quick else tuple(peers.PEERS)
+    for number, name in enumerate(names):
+        try:
+            peers_add(report, setup, name, wanted, budget.part(len(names) - number),
+                      0.7 if args.quick else 3)
+        except machine.Failed as error:
+            report["skipped"][f"loop64_vs_{name}"] = str(error)
+            if name == "virtio":
+                enter(report, cases.VS_VIRTIO, None)
 
 
-def measure(setup, case, pairs, told):
-    """Rounds of both drivers, in turn; which goes first alternates."""
-    rounds = {"ours": [], "builtin": []}
-    for pair in range(pairs):
-        order = ("ours", "builtin") if pair % 2 == 0 else ("builtin", "ours")
-        for driver in order:
-            told(f"{case.name}: pair {pair + 1} of {pairs}, {driver}")
-            rounds[driver].append(Round(setup, driver, case))
-    return rounds
+# ---- what it says ----
 
-
-def summary(case, rounds):
-    ratios = [ours.value / theirs.value for ours, theirs in zip(rounds["ours"], rounds["builtin"])]
-    low, high = numbers_of.confidence(ratios)
-    return {"ratio": statistics.median(ratios), "low": low, "high": high, "limit": case.limit,
-            "more_is_better": case.metric == "mpps"}
-
-
-def rows(case, rounds, ids):
-    for driver, runs in rounds.items():
-        values = [run.value for run in runs]
-        yield {"case": case.name, "what": case.what, "driver": driver, "build_id": ids[driver],
-               "metric": case.metric, "median": statistics.median(values),
-               "min": min(values), "max": max(values), "values": values,
-               "bursts": sum(run.result[case.side]["bursts"] for run in runs),
-               "spread": statistics.median(run.spread for run in runs),
-               "repeated": sum(run.repeated for run in runs)}
-
-
-def ok(entry):
-    if entry["limit"] is None:
+def reached(entry):
+    if entry is None or entry["limit"] is None:
         return True
     if entry["more_is_better"]:
         return entry["ratio"] >= entry["limit"]
     return entry["ratio"] <= entry["limit"]
 
 
+def line(name, ours, other, entry):
+    if entry is None:
+        return f"{name:<18}{ours:9.1f}{other:10.1f}       – a core moved in every pair"
+    sign = "≥" if entry["more_is_better"] else "≤"
+    interval = f"{entry['low']:.2f} to {entry['high']:.2f}"
+    wanted = f"{sign} {entry['limit']:.2f}" if entry["limit"] is not None else ""
+    return (f"{name:<18}{ours:9.1f}{other:10.1f}{entry['ratio']:8.2f}  {interval:<14}{wanted:>8}"
+            f"{'' if reached(entry) else '  not reached'}")
+
+
 def table(report):
-    print(f"{'case':<14}{'ours':>9}{'built-in':>10}{'ratio':>8}  {'95 % of it':<15}{'wanted':>8}")
     by_case = {}
     for row in report["rows"]:
         by_case.setdefault(row["case"], {})[row["driver"]] = row
+    print(f"{'case':<18}{'ours':>9}{'other':>10}{'ratio':>8}  {'95 % of it':<14}{'wanted':>8}"
+          f"  × floor")
     for name, drivers in by_case.items():
-        entry = report["details"][name]
-        sign = "≥" if entry["more_is_better"] else "≤"
-        interval = f"{entry['low']:.2f} to {entry['high']:.2f}"
-        wanted = f"{sign} {entry['limit']:.2f}" if entry["limit"] is not None else ""
-        print(f"{name:<14}{drivers['ours']['median']:9.1f}{drivers['builtin']['median']:10.1f}"
-              f"{entry['ratio']:8.2f}  {interval:<15}{wanted:>8}"
-              f"{'' if ok(entry) else '  not reached'}")
-    repeated = sum(row["repeated"] for row in report["rows"])
-    print(f"cycles a frame (loop64_mpps: million frames a second); {repeated} disturbed rounds "
-          f"repeated\ncores' round trip {report['cores_before']} cycles before, "
-          f"{report['cores_after']} after; figures of an emulated host")
+        other = next(row for driver, row in drivers.items() if driver != "ours")
+        detail = name.replace("loop64_", "loop64_vs_") if other["driver"] in peers.PEERS else name
+        times = drivers["ours"]["times_floor"]
+        print(line(detail, drivers["ours"]["median"], other["median"], report["details"][detail]) +
+              (f"  {times:.2f}" if times else ""))
+        if "peer_cycles" in other:
+            print(f"{'':<18}other side of {other['driver']} {other['peer_cycles']:.0f} cycles; "
+                  f"{drivers['ours']['mpps']:.2f} and {other['mpps']:.2f} Mpps")
+    for name, why in report["skipped"].items():
+        print(f"{name}: left out: {why}")
+    print(f"Cycles a frame (loop64_mpps: million frames a second), against the built-in driver or "
+          f"the named one.\n{report['repeated']} disturbed rounds repeated, "
+          f"{report['dropped_pairs']} pairs dropped because a core moved; cores' round trip "
+          f"{report['cores_before']} cycles\nbefore, {report['cores_after']} after; "
+          f"{report['seconds']:.0f} s. Figures of an emulated host, none of Hyper-V or Azure.")
 
 
-def chosen(only):
-    names = only.split(",") if only else [case.name for case in cases.GATED]
-    by_name = {case.name: case for case in cases.GATED}
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        raise machine.Failed(f"there is no case '{unknown[0]}'; there are {', '.join(by_name)}")
-    return [by_name[name] for name in names]
+# ---- all ----
+
+def begin(setup, args):
+    report = {"ids": {driver: machine.build_id(setup.driver_file(driver))
+                      for driver in options.DRIVERS},
+              "quick": args.quick, "place": setup.place(), "rows": [], "ratios": {},
+              "details": {}, "skipped": {}, "repeated": 0, "dropped_pairs": 0}
+    report["cores_before"] = machine.cores(setup)
+    return report
+
+
+def cases_all(report, setup, args, budget, shares):
+    wanted = args.rounds or (3 if args.quick else 15)
+    for case in cases.GATED:
+        if case.name not in args.only:
+            continue
+        if args.frames or args.quick:
+            case = case.with_frames(args.frames or case.frames() // 3)
+        try:
+            add(report, setup, case, wanted, budget.part(shares))
+        except machine.Failed as error:
+            report["skipped"][case.name] = str(error)
+            enter(report, case.name, None)
+        shares -= 1
+    if cases.VS_VIRTIO in args.only:
+        peers_all(report, setup, args, wanted, budget.part(shares))
 
 
 def run(setup, args):
-    pairs = args.rounds or (3 if args.quick else 9)
-    ids = {"ours": machine.build_id(setup.plugin),
-           "builtin": machine.build_id(machine.builtin_driver())}
-    report = {"rows": [], "ratios": {}, "details": {}, "pairs": pairs,
-              "cores_before": machine.cores(setup)}
-    start = time.monotonic()
-    for case in chosen(args.only):
-        rounds = measure(setup, case, pairs,
-                         lambda text: progress(f"{time.monotonic() - start:4.0f} s  {text}"))
-        report["rows"].extend(rows(case, rounds, ids))
-        report["details"][case.name] = summary(case, rounds)
-        report["ratios"][case.name] = report["details"][case.name]["ratio"]
+    if any(name.startswith("loop64") for name in args.only) or args.html or args.plots:
+        setup.two_cores()
+    options.check_outputs(args.json, args.html)
+    if args.plots and not os.path.isdir(args.plots):
+        raise machine.BadOption(f"{args.plots} is no folder")
+    if args.html or args.plots:
+        report_html.pyplot()
+    budget = rounds.Budget(QUICK_SECONDS if args.quick else FULL_SECONDS)
+    report = begin(setup, args)
+    # The sweeps of the plots, and the peers, take as much as three cases.
+    cases_all(report, setup, args, budget, len(args.only) + (3 if args.html or args.plots else 0))
+    if args.html or args.plots:
+        report["sweeps"] = sweeps.all_of(setup, args.quick, args.frames, budget)
     report["cores_after"] = machine.cores(setup)
-    progress("")
-    table(report)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as out:
-            json.dump(report, out, indent=1)
-    return 0
+    report["seconds"] = time.monotonic() - budget.begun
+    budget.done()
+    drawn = list(report_html.plots(report)) if args.html or args.plots else []
+    if args.html:
+        with options.open_output(args.html) as out:
+            out.write(report_html.page(report, drawn))
+    if args.plots:
+        report_html.save(drawn, args.plots)
+    options.tell(report, table, args.json)
+    return 0 if report["rows"] else 1

@@ -1,69 +1,118 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Cycles a frame inside rte_eth_rx_burst and rte_eth_tx_burst for one setting:
-the timer's own cost is taken off. Emulator figures."""
+"""Cycles a frame inside rte_eth_rx_burst and rte_eth_tx_burst: the timer's own
+cost is taken off. Lists are combined with each other. Emulator figures."""
 
-import dataclasses
-import json
+import itertools
 import statistics
 
 import cases
-import compare
 import machine
 import numbers_of
+import options
+import rounds
+
+OFFLOADS = ("hash", "csum", "vlan", "rsc")
+ROWS_MAX = 256
 
 
 def arguments(parser):
-    parser.add_argument("--driver", choices=("ours", "builtin"), default="ours")
-    parser.add_argument("--direction", choices=("rx", "tx"), default="rx")
-    parser.add_argument("--bytes", default="64", help="60 to 9014, or imix (default 64)")
-    parser.add_argument("--burst", type=int, default=32, help="1 to 64 (default 32)")
-    parser.add_argument("--transfer", type=int, default=32,
-                        help="most frames in one transfer of the host's (default 32)")
-    parser.add_argument("--queues", type=int, default=1, help="1 to 64 (default 1)")
-    parser.add_argument("--offload", default="", help="of hash, csum, vlan, rsc")
+    options.common(parser)
+    options.drivers(parser)
+    lists = (("--direction", options.one_of("rx", "tx"), ("rx", "tx"), "rx, tx (default both)"),
+             ("--bytes", options.frame_bytes, (64,), "60 to 9014, or imix (default 64)"),
+             ("--burst", options.number(1, 64), (32,), "1 to 64 (default 32)"),
+             ("--transfer", options.number(1, 375), (32,),
+              "rx: most frames in one transfer of the host's, 1 to 375 (default 32)"),
+             ("--queues", options.number(1, 64), (1,), "1 to 64, polled in turn (default 1)"))
+    for name, kind, default, text in lists:
+        parser.add_argument(name, type=options.listed(kind), default=default, metavar="LIST",
+                            help=text)
+    parser.add_argument("--offload", type=options.listed(options.one_of(*OFFLOADS)), default=(),
+                        metavar="LIST", help="all of these on: " + ", ".join(OFFLOADS))
     parser.add_argument("--cold", action="store_true",
-                        help="all sections and mbufs in turn, not a few")
+                        help="all sections and many mbufs in turn, not a few")
     parser.add_argument("--two-cores", action="store_true",
                         help="the host on a core of its own (default: by turns on one)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--frames", type=options.number(1000, 10 ** 8), default=1000000,
+                        metavar="N", help="of each round (default 1000000)")
+    parser.add_argument("--rounds", type=options.number(1, 99), default=5, metavar="N",
+                        help="of each setting (default 5)")
 
 
-def case_of(args):
-    jumbo = args.bytes != "imix" and int(args.bytes) > 1514
-    work = ["--burst", str(args.burst), "--queues", str(args.queues), "--warmup", "100000",
-            "--frames", "1000000", "--slice", "256"]
-    work += ["--mbufs", "16384" if args.cold else str(1024 + 512 * args.queues)]
-    work += ["--mtu", "9000"] if jumbo else []
-    work += ["--offload", args.offload] if args.offload else []
-    warm = "" if args.cold else f"recv-sections={64 * args.queues},"
-    if args.direction == "rx":
-        port = f"gen:size={args.bytes},rate=max,flows={1 if args.queues == 1 else 1024}"
-    else:
-        port, work = "sink:verify=no", work + ["--bytes", args.bytes]
-    nic = f"queues={args.queues},{warm}frames-per-transfer={args.transfer},port={port}"
-    return cases.Case("cost", "", args.direction, (nic,), tuple(work), side=args.direction,
-                      same_core=not args.two_cores)
+def case_of(args, setting):
+    side, size, burst, transfer, queues = setting
+    work = ["--offload", ",".join(args.offload)] if args.offload else []
+    if size != "imix" and size > 1514:
+        work += ["--mtu", "9000"]
+    what = f"{side} {size} B, burst {burst}, {queues} queues"
+    more = {"burst": burst, "queues": queues, "frames": args.frames, "cold": args.cold,
+            "work": tuple(work), "same_core": not args.two_cores}
+    if side == "tx":
+        return cases.transmit("cost", what, size, **more)
+    gen = (",vlan=100" if "vlan" in args.offload else "") + (",tcp" if "rsc" in args.offload else "")
+    return cases.receive("cost", f"{what}, {transfer} a transfer", size, transfer, gen=gen,
+                         nic="rsc," if "rsc" in args.offload else "", **more)
+
+
+def settings(args):
+    """The product of the lists; transfers are no matter of transmit."""
+    found = []
+    if "rsc" in args.offload and any(size != "imix" and size < 70 for size in args.bytes):
+        raise machine.BadOption("--offload rsc: TCP frames have at least 70 bytes (--bytes)")
+    for side in args.direction:
+        transfers = args.transfer if side == "rx" else (32,)
+        found += itertools.product((side,), args.bytes, args.burst, transfers, args.queues)
+    if len(found) * len(args.driver) > ROWS_MAX:
+        raise machine.BadOption(f"{len(found) * len(args.driver)} settings are more than "
+                                f"{ROWS_MAX}")
+    return found
+
+
+def measure(setup, args, setting, driver, budget):
+    case = case_of(args, setting)
+    runs, floors = [], []
+    for number in range(args.rounds):
+        budget.told(f"{case.what}, {driver}: round {number + 1} of {args.rounds}")
+        runs.append(rounds.netvsc(setup, driver, case, budget))
+        floors.append(case.times_floor(setup))
+    kept = [run for run in runs if not run.dropped] or runs
+    floor = statistics.median(floors) if floors[0] else None
+    row = rounds.row(case, driver, machine.build_id(setup.driver_file(driver)), kept, floor)
+    row["low"], row["high"] = numbers_of.confidence(row["values"])
+    return row | {"dropped": sum(run.dropped for run in runs)}
+
+
+def table(report):
+    print(f"{'':<3}{'bytes':>6}{'burst':>6}{'a transfer':>11}{'queues':>7} {'driver':<8}"
+          f"{'cycles':>8}  {'95 % of it':<18}{'× floor':>8}")
+    for row in report["rows"]:
+        transfer = row["transfer"] if row["direction"] == "rx" else ""
+        print(f"{row['direction']:<3}{row['bytes']:>6}{row['burst']:>6}{transfer:>11}"
+              f"{row['queues']:>7} {row['driver']:<8}", end="")
+        if "error" in row:
+            print(f"  {row['error']}")
+            continue
+        times = f"{row['times_floor']:.2f}" if row["times_floor"] else ""
+        interval = f"{row['low']:.1f} to {row['high']:.1f}"
+        print(f"{row['median']:8.1f}  {interval:<18}{times:>8}")
+    print(f"TSC cycles a frame, {'cold' if report['cold'] else 'warm'}, "
+          f"{'two cores' if report['two_cores'] else 'one core by turns'}; cores' round trip "
+          f"{report['cores'][0]} cycles before, {report['cores'][1]} after.\n"
+          f"Figures of an emulated host, none of Hyper-V or Azure.")
 
 
 def run(setup, args):
-    case = case_of(args)
-    before = machine.cores(setup) if args.two_cores else None
-    rounds = []
-    for number in range(args.rounds):
-        compare.progress(f"round {number + 1} of {args.rounds}")
-        rounds.append(compare.Round(setup, args.driver, case))
-    compare.progress("")
-    values = [r.value for r in rounds]
-    low, high = numbers_of.confidence(values)
-    after = machine.cores(setup) if args.two_cores else None
-    if args.json:
-        print(json.dumps({"case": dataclasses.asdict(case), "driver": args.driver,
-                          "cycles": statistics.median(values), "low": low, "high": high,
-                          "values": values, "cores": [before, after]}))
-    else:
-        print(f"{args.driver} {args.direction}: {statistics.median(values):.1f} cycles a frame "
-              f"({low:.1f} to {high:.1f}), {args.bytes} B, burst {args.burst}")
-        if args.two_cores:
-            print(f"cores' round trip {before} cycles before, {after} after")
-    return 0
+    if args.two_cores:
+        setup.two_cores()
+    options.check_outputs(args.json)
+    budget, wanted = rounds.Budget(1500), settings(args)
+    before = machine.cores(setup)
+    names = ("direction", "bytes", "burst", "transfer", "queues")
+    rows = [rounds.tried(dict(zip(names, setting)) | {"driver": driver}, budget,
+                         lambda s=setting, d=driver: measure(setup, args, s, d, budget))
+            for setting in wanted for driver in args.driver]
+    budget.done()
+    options.tell({"rows": rows, "cold": args.cold, "two_cores": args.two_cores,
+                  "offload": list(args.offload), "place": setup.place(),
+                  "cores": [before, machine.cores(setup)]}, table, args.json)
+    return options.status(rows)
