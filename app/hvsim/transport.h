@@ -97,5 +97,15 @@ void vsp_channel_signalled(struct vsp_channel *channel);
  * broke another rule that only the transport can see: reported in the name of
  * the NIC (NULL: of the guest). */
 void vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what);
+/* The guest posted a VMBus control message that a host does not take: only
+ * where hvsim is the host of a whole kernel. nic may be NULL. */
+enum hv_vmbus_rule {
+	HV_VMBUS_MESSAGE,       /* unknown, too short, or of impossible content */
+	HV_VMBUS_ORDER,         /* not now */
+	HV_VMBUS_CHANNEL,       /* no such channel, or not that way */
+	HV_VMBUS_GPADL,         /* a page list that is none */
+};
+void vsp_vmbus_violation(struct hv_guest *guest, struct vsp_nic *nic, enum hv_vmbus_rule rule,
+	const char *what);
 
 #endif /* HVSIM_TRANSPORT_H */

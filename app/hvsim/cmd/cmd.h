@@ -17,6 +17,7 @@ struct command {
 	int (*run)(int argc, char **argv);      /* argv[0] is the command's name */
 };
 
+extern const struct command command_boot;
 extern const struct command command_ctl;
 extern const struct command command_exec;
 extern const struct command command_faults;

@@ -11,8 +11,9 @@
 #include "cmd.h"
 
 static const struct command *const commands[] = {
-	&command_run, &command_serve, &command_exec, &command_ctl, &command_top, &command_trace,
-	&command_ports, &command_profiles, &command_faults,
+	&command_run, &command_boot, &command_serve, &command_exec, &command_ctl, &command_top,
+	&command_trace,
+	&command_ports, &command_profiles,
 };
 
 static void

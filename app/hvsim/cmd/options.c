@@ -147,12 +147,24 @@ control_set(struct config *config, const char *value, char *error, unsigned int 
 	return config_set(config, "control", path, error, bytes);
 }
 
+static bool
+own_row(const struct machine_options *options, const char *name)
+{
+	for (unsigned int i = 0; i < options->own_count; i++) {
+		if (strcmp(options->own_rows[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 machine_apply(void *context, const char *name, const char *value, char *error,
 	unsigned int bytes)
 {
 	struct machine_options *options = context;
 
+	if (own_row(options, name))
+		return options->own_apply(options->own_context, name, value, error, bytes);
 	if (strcmp(name, "config") == 0)
 		return 0;               /* was read before */
 	if (strcmp(name, "nic") == 0)
@@ -192,18 +204,32 @@ files_apply(void *context, const char *name, const char *value, char *error,
 	return config_load_file(&options->config, value, error, bytes);
 }
 
+static unsigned int
+rows_join(const struct machine_options *options, struct option_row rows[ROWS_MAX])
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < options->own_count; i++)
+		rows[count++] = options->own_rows[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(machine_rows); i++) {
+		if (!own_row(options, machine_rows[i].name))
+			rows[count++] = machine_rows[i];
+	}
+	return count;
+}
+
 int
 machine_options_parse(struct machine_options *options, const struct command *command,
 	int argc, char **argv)
 {
+	struct option_row rows[ROWS_MAX];
 	struct option_parser parser = {
-		.command = command, .rows = machine_rows, .count = ARRAY_SIZE(machine_rows),
+		.command = command, .rows = rows, .count = rows_join(options, rows),
 		.operands_end = true, .apply = files_apply, .context = options,
 	};
 	char error[1024];
 	int operand, ret;
 
-	memset(options, 0, sizeof(*options));
 	config_init(&options->config);
 	operand = options_parse(&parser, argc, argv);
 	if (operand < 0)
@@ -217,7 +243,7 @@ machine_options_parse(struct machine_options *options, const struct command *com
 		return -1 - usage_error(command->name, "%s: %s", options->log_file,
 			strerror(-ret));
 	machine_know_profiles();
-	if (command == &command_run && !options->described)
+	if ((command == &command_run || command == &command_boot) && !options->described)
 		config_add_nic(&options->config, "port=echo", error, sizeof(error));
 	if (config_finish(&options->config, error, sizeof(error)) < 0)
 		return -1 - usage_error(command->name, "%s", error);

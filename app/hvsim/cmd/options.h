@@ -40,6 +40,14 @@ struct machine_capture {
 };
 
 struct machine_options {
+	/* A command's own options, looked at before the shared ones; a row of the
+	 * same name hides a shared one. Set before parsing, else NULL. */
+	const struct option_row *own_rows;
+	unsigned int own_count;
+	int (*own_apply)(void *context, const char *name, const char *value, char *error,
+		unsigned int bytes);
+	void *own_context;
+	/* what follows is the parser's */
 	struct config config;
 	struct machine_capture *captures;
 	char *log_file;
@@ -48,7 +56,7 @@ struct machine_options {
 	bool described;         /* NICs, ports or a file were given */
 };
 
-/* As options_parse(); on success the configuration is finished and the log
+/* As options_parse(); the own_ members are set, or the struct is zeroed. On success the configuration is finished and the log
  * set up. The options must be freed in any case. */
 int machine_options_parse(struct machine_options *options, const struct command *command,
 	int argc, char **argv);

@@ -156,7 +156,7 @@ run_machine(struct machine_options *options, char **argv)
 static int
 run(int argc, char **argv)
 {
-	struct machine_options options;
+	struct machine_options options = { 0 };
 	int operand = machine_options_parse(&options, &command_run, argc, argv);
 	int status;
 

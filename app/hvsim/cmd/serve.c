@@ -35,7 +35,7 @@ print_how(const struct session *session)
 static int
 serve(int argc, char **argv)
 {
-	struct machine_options options;
+	struct machine_options options = { 0 };
 	struct session session;
 	int operand = machine_options_parse(&options, &command_serve, argc, argv);
 	int status;

@@ -21,6 +21,49 @@ static struct {
 	const char *folder;
 } machine;
 
+/* ---- guests that are preloaded processes ---- */
+
+static struct hv_guest *
+process_guest_create(const struct config_guest *config, const char *folder, char *error,
+	unsigned int bytes)
+{
+	struct kern_vm *vm = kern_vm_create(config, folder, error, bytes);
+
+	return vm == NULL ? NULL : kern_vm_guest(vm);
+}
+
+static struct hv_guest *
+process_guest_find(const char *name)
+{
+	struct kern_vm *vm = kern_vm_find(name);
+
+	return vm == NULL ? NULL : kern_vm_guest(vm);
+}
+
+static void
+process_guests_destroy(void)
+{
+	struct kern_vm *vm;
+
+	while ((vm = kern_vm_next(NULL)) != NULL)
+		kern_vm_destroy(vm);
+}
+
+static const struct machine_backend process_backend = {
+	.transport = &kern_transport,
+	.create = process_guest_create,
+	.find = process_guest_find,
+	.destroy_all = process_guests_destroy,
+};
+
+static const struct machine_backend *backend = &process_backend;
+
+void
+machine_set_backend(const struct machine_backend *given)
+{
+	backend = given;
+}
+
 /* ---- profiles ---- */
 
 static const char *
@@ -169,7 +212,7 @@ nic_create(struct config_nic *config, char *error, unsigned int bytes)
 		return NULL;
 	}
 	nic->config = config;
-	nic->vm = kern_vm_find(config->guest);
+	nic->guest = backend->find(config->guest);
 	sw = nic_segment(nic, error, bytes);
 	if (sw != NULL)
 		nic->nic = vsp_nic_create(config, machine.config->host_profile, sw, error, bytes);
@@ -201,9 +244,9 @@ machine_nic_offer(struct machine_nic *nic)
 
 	if (nic->offered)
 		return -EALREADY;
-	if (nic->vm == NULL)
+	if (nic->guest == NULL)
 		return -ENODEV;
-	ret = vsp_nic_offer(nic->nic, &kern_transport, kern_vm_guest(nic->vm),
+	ret = vsp_nic_offer(nic->nic, backend->transport, nic->guest,
 		guest_isolated(nic->config->guest));
 	nic->offered = ret == 0;
 	return ret;
@@ -263,7 +306,7 @@ config_drop_last(struct config_nic **last)
 static int
 nic_guest_known(struct config_nic *nic, char *error, unsigned int bytes)
 {
-	if (nic->guest[0] == '\0' || kern_vm_find(nic->guest) != NULL)
+	if (nic->guest[0] == '\0' || backend->find(nic->guest) != NULL)
 		return 0;
 	snprintf(error, bytes, "there is no guest \"%s\"", nic->guest);
 	return -EINVAL;
@@ -305,7 +348,7 @@ static int
 guests_create(char *error, unsigned int bytes)
 {
 	for (const struct config_guest *g = machine.config->guests; g != NULL; g = g->next) {
-		if (kern_vm_create(g, machine.folder, error, bytes) == NULL)
+		if (backend->create(g, machine.folder, error, bytes) == NULL)
 			return -EIO;
 	}
 	return 0;
@@ -361,16 +404,13 @@ machine_start(struct config *config, const char *folder, char *error, unsigned i
 void
 machine_stop(void)
 {
-	struct kern_vm *vm;
-
 	while (machine.nics != NULL) {
 		struct machine_nic *nic = machine.nics;
 
 		machine.nics = nic->next;
 		nic_destroy(nic);
 	}
-	while ((vm = kern_vm_next(NULL)) != NULL)
-		kern_vm_destroy(vm);
+	backend->destroy_all();
 	sw_destroy_all();
 	machine.config = NULL;
 }

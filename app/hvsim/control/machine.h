@@ -12,17 +12,32 @@
 
 #include "../core/config.h"
 
-struct kern_vm;
+struct hv_guest;
+struct hv_transport;
 struct vsp_nic;
+struct stat_sink;
+
+/* What plays the guests' kernels. */
+struct machine_backend {
+	const struct hv_transport *transport;
+	/* Creates a guest; NULL and a sentence on error. */
+	struct hv_guest *(*create)(const struct config_guest *config, const char *folder,
+		char *error, unsigned int bytes);
+	struct hv_guest *(*find)(const char *name);
+	void (*destroy_all)(void);
+};
 
 struct machine_nic {
 	struct machine_nic *next;
 	struct config_nic *config;      /* in the machine's configuration */
 	struct vsp_nic *nic;
-	struct kern_vm *vm;
+	struct hv_guest *guest;
 	struct sw *wire;                /* of a private port, else NULL */
 	bool offered;
 };
+
+/* Before machine_start(); without it guests are preloaded processes. */
+void machine_set_backend(const struct machine_backend *backend);
 
 /* Tells config_finish() which profiles there are. */
 void machine_know_profiles(void);

@@ -13,6 +13,7 @@
 #include "../fault/fault.h"
 #include "../kernel/kernel.h"
 #include "../switch/switch.h"
+#include "../vmm/vmm.h"
 #include "../vsp/vsp.h"
 #include "load.h"
 #include "machine.h"
@@ -74,6 +75,16 @@ guest_counters(struct kern_vm *vm)
 	return json_pack("{s:s, s:o}", "name", vm->name, "counters", sink.object);
 }
 
+/* The guest that is a kernel on KVM. */
+static json_t *
+vmm_counters(void)
+{
+	struct json_sink sink = json_sink_start();
+
+	vmm_stats(&sink.sink);
+	return json_pack("{s:s, s:o}", "name", vmm_name(), "counters", sink.object);
+}
+
 static json_t *
 host_counters(void)
 {
@@ -110,6 +121,8 @@ report_counters(void)
 	}
 	for (struct kern_vm *vm = kern_vm_next(NULL); vm != NULL; vm = kern_vm_next(vm))
 		json_array_append_new(guests, guest_counters(vm));
+	if (vmm_name() != NULL)
+		json_array_append_new(guests, vmm_counters());
 	return json_pack("{s:o, s:o, s:o, s:o}", "host", host_counters(), "guests", guests,
 		"nics", nics, "ports", ports);
 }
@@ -155,6 +168,9 @@ report_list(void)
 	for (struct kern_vm *vm = kern_vm_next(NULL); vm != NULL; vm = kern_vm_next(vm))
 		json_array_append_new(guests, json_pack("{s:s, s:s, s:s}", "name", vm->name,
 			"kernel_profile", vm->profile->name, "dir", kern_vm_dir(vm)));
+	if (vmm_name() != NULL)
+		json_array_append_new(guests, json_pack("{s:s, s:s, s:s}", "name", vmm_name(),
+			"kernel_profile", "its own", "dir", ""));
 	for (struct machine_nic *n = machine_nic_next(NULL); n != NULL; n = machine_nic_next(n))
 		json_array_append_new(nics, nic_entry(n));
 	for (struct sw *sw = sw_next(NULL); sw != NULL; sw = sw_next(sw))

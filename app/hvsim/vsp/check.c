@@ -112,18 +112,40 @@ vsp_violation(struct vsp_channel *channel, enum vsp_rule rule, const char *forma
 	}
 }
 
-void
-vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
+/* In the name of a NIC, or of nobody. */
+static void
+guest_violation(struct vsp_nic *nic, enum vsp_rule rule, const char *what)
 {
 	static unsigned int lines;
 
-	(void)guest;
 	if (nic != NULL) {
-		vsp_violation(&nic->channel[0], VSP_RULE_FOREIGN_BIT, "%s", what);
+		vsp_violation(&nic->channel[0], rule, "%s", what);
 		return;
 	}
 	violations++;
 	if (lines++ < LINES_PER_RULE)
-		log_warning("violation %s: %s (%s)", vsp_rule_name(VSP_RULE_FOREIGN_BIT),
-			vsp_rule_text(VSP_RULE_FOREIGN_BIT), what);
+		log_warning("violation %s: %s (%s)", vsp_rule_name(rule), vsp_rule_text(rule),
+			what);
+}
+
+void
+vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
+{
+	(void)guest;
+	guest_violation(nic, VSP_RULE_FOREIGN_BIT, what);
+}
+
+void
+vsp_vmbus_violation(struct hv_guest *guest, struct vsp_nic *nic, enum hv_vmbus_rule rule,
+	const char *what)
+{
+	static const enum vsp_rule rule_of[] = {
+		[HV_VMBUS_MESSAGE] = VSP_RULE_VMBUS_MESSAGE,
+		[HV_VMBUS_ORDER] = VSP_RULE_VMBUS_ORDER,
+		[HV_VMBUS_CHANNEL] = VSP_RULE_VMBUS_CHANNEL,
+		[HV_VMBUS_GPADL] = VSP_RULE_VMBUS_GPADL,
+	};
+
+	(void)guest;
+	guest_violation(nic, rule_of[rule], what);
 }

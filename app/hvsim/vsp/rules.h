@@ -21,6 +21,11 @@
 	RULE(GPA_RANGE, DEAD, "malformed page list") \
 	RULE(SIGNAL_SPURIOUS, REPORT, "signalled though the host had not asked for it") \
 	RULE(FOREIGN_BIT, REPORT, "touched a bit of a VM-wide page that is not its own") \
+	/* VMBus control messages, of a guest that is a whole kernel */ \
+	RULE(VMBUS_MESSAGE, REPORT, "VMBus message unknown, too short or of impossible content") \
+	RULE(VMBUS_ORDER, REPORT, "VMBus message out of order") \
+	RULE(VMBUS_CHANNEL, REPORT, "VMBus message about a channel that is not the guest's") \
+	RULE(VMBUS_GPADL, REPORT, "malformed or unusable GPADL") \
 	/* NVSP */ \
 	RULE(NVSP_TYPE, DEAD, "unknown NVSP message type") \
 	RULE(NVSP_LENGTH, DEAD, "NVSP message too short") \

@@ -11,6 +11,7 @@
 
 #include "kernel/kernel.h"
 #include "switch/switch.h"
+#include "vmm/vmm.h"
 #include "vsp/vsp.h"
 
 #define FAKE_MAX 8
@@ -214,6 +215,20 @@ vsp_profile_about(const struct vsp_profile *profile)
 {
 	(void)profile;
 	return "a fake";
+}
+
+/* ---- no guest on KVM ---- */
+
+const char *
+vmm_name(void)
+{
+	return NULL;
+}
+
+void
+vmm_stats(struct stat_sink *sink)
+{
+	(void)sink;
 }
 
 /* ---- kernel ---- */
