@@ -159,16 +159,22 @@ mkdir "$job"
 
 # ---- images ----
 
-# Copies a file to the same path below a folder; a program with its libraries.
+# Copies a file to the same path below a folder, links as links (what is loaded
+# by two names must be one file); of a program or library what it links, too.
 put() { # image path
 	local image=$1 path=$2 library
 	if [ -e "$image$path" ]; then
 		return
 	fi
 	mkdir -p "$image$(dirname "$path")"
-	cp -L "$path" "$image$path"
+	if [ -L "$path" ]; then
+		ln -sf "$(readlink -f "$path")" "$image$path"
+		put "$image" "$(readlink -f "$path")"
+		return
+	fi
+	cp "$path" "$image$path"
 	{ ldd "$path" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do
-		[ -e "$image$library" ] || { mkdir -p "$image$(dirname "$library")"; cp -L "$library" "$image$library"; }
+		put "$image" "$library"
 	done
 }
 
@@ -177,7 +183,7 @@ put_program() { # image name
 	local path
 	path=$(command -v "$2") || return 0
 	put "$1" "$(readlink -f "$path")"
-	[ -e "$1/usr/bin/$2" ] || ln -s "$(readlink -f "$path")" "$1/usr/bin/$2"
+	[ -e "$1/usr/bin/$2" ] || [ -L "$1/usr/bin/$2" ] || ln -s "$(readlink -f "$path")" "$1/usr/bin/$2"
 }
 
 base_image() { # folder: busybox and the folders that a system has
@@ -215,6 +221,7 @@ pack() { # folder file
 }
 
 programs=(ip ethtool ping iperf3 tcpdump)
+[ $dpdk -eq 0 ] || programs+=(dpdk-testpmd)
 
 # The guest's image, up to the script: cached by what it is made of.
 guest_image() { # version folder-of-modules file
@@ -237,7 +244,7 @@ guest_image() { # version folder-of-modules file
 	guest_modprobe >"$image/sbin/modprobe"
 	chmod 755 "$image/init" "$image/sbin/modprobe"
 	for name in "${programs[@]}"; do
-		echo "$name() { /usr/bin/$name \"\$@\"; }"
+		[[ $name == *-* ]] || echo "$name() { /usr/bin/$name \"\$@\"; }"
 	done >"$image/etc/programs"
 	echo 'modprobe() { /sbin/modprobe "$@"; }' >>"$image/etc/programs"
 	cp "$script" "$image/script"
@@ -249,7 +256,7 @@ put_dpdk() { # image
 	pmds=$(pkg-config --variable=libdir libdpdk)/dpdk/pmds-$(pkg-config --modversion libdpdk | cut -d. -f1-2 |
 		sed 's/22.11/23.0/')
 	[ -d "$pmds" ] || fail "$pmds: no such folder"
-	put_program "$image" dpdk-testpmd
+
 	for file in "$pmds"/librte_{bus_vdev,bus_vmbus,net_netvsc,mempool_ring,net_ring,bus_pci}.so*; do
 		put "$image" "$file"
 	done

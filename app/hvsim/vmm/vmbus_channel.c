@@ -76,6 +76,8 @@ vmbus_on_released(struct vmbus *vmbus, uint32_t relid)
 
 /* ---- open and close ---- */
 
+static void channel_rescind(struct hv_channel *channel);
+
 static void
 channel_close(struct hv_channel *channel)
 {
@@ -88,6 +90,9 @@ channel_close(struct hv_channel *channel)
 	vmbus->machine->unlisten(vmbus->machine_arg, channel);
 	vsp_channel_closed(channel->vsp);
 	vmbus_gpadls_drop(vmbus, channel->relid, false);
+	/* The VSP took back what the guest had opened; other offers end, too. */
+	while (channel->index == 0 && channel->next != NULL)
+		channel_rescind(channel->next);
 }
 
 static bool
