@@ -22,6 +22,7 @@ packages are kept in ~/.cache/netvsc-dpdk/guest. HVSIM-OPTIONS are those of
                     the same path; may be repeated
   --build DIR       where hvsim and the plugin were built (build)
   --out DIR         keeps console.log, hvsim.log and more there
+  --reboot          a guest that reboots boots again (else that ends the run)
   --timeout SECONDS the whole run (300)
   --direct, --nested   do not choose how; see below
   --list            the kernels that can be had
@@ -33,7 +34,10 @@ hvsim runs there ("nested", slow: some 30 s a run). The first line says which.
 In the guest: busybox and, from this machine, ip, ethtool, ping, iperf3, tcpdump.
   host COMMAND...   runs `hvsim ctl COMMAND...` on the host's side, prints what it
                     prints and returns its status
-  $KERNEL           the kernel's version; modules are in /lib/modules
+  boots             prints how often the guest has booted in this run
+  check TEXT COMMAND...    prints whether it succeeded; $failed counts those that did not
+  wait_for SECONDS COMMAND...    until it succeeds
+  quiet_dmesg       fails, and shows it, if the kernel complained
 Drivers are not loaded: `modprobe hv_netvsc`, or `modprobe uio_hv_generic`.
 END
 }
@@ -43,7 +47,7 @@ fail() { echo "guest.sh: $*" >&2; exit 1; }
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/netvsc-dpdk/guest
 kernel=6.1 vmlinuz='' modules='' cpus=1 memory='' dpdk=0 build=$tree/build out='' limit=300 how=''
-list=0 script='' files=() options=()
+list=0 reboot=0 script='' files=() options=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=${2:?}; shift ;;
@@ -58,6 +62,7 @@ while [ $# -gt 0 ]; do
 	--timeout) limit=${2:?}; shift ;;
 	--direct) how=direct ;;
 	--nested) how=nested ;;
+	--reboot) reboot=1 ;;
 	--list) list=1 ;;
 	-h | --help) usage; exit 0 ;;
 	--) shift; options=("$@"); break ;;
@@ -173,7 +178,7 @@ put() { # image path
 		return
 	fi
 	cp "$path" "$image$path"
-	{ ldd "$path" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r library; do
+	for library in $(ldd "$path" 2>/dev/null | grep -oE '/[^ ]+' || true); do
 		put "$image" "$library"
 	done
 }
@@ -239,14 +244,13 @@ guest_image() { # version folder-of-modules file
 		put "$image" "$(readlink -f "$name")"
 	done
 	echo root:x:0:0:root:/root:/bin/sh >"$image/etc/passwd"
-	echo "$1" >"$image/etc/kernel-version"
 	guest_init >"$image/init"
 	guest_modprobe >"$image/sbin/modprobe"
 	chmod 755 "$image/init" "$image/sbin/modprobe"
 	for name in "${programs[@]}"; do
 		[[ $name == *-* ]] || echo "$name() { /usr/bin/$name \"\$@\"; }"
 	done >"$image/etc/programs"
-	echo 'modprobe() { /sbin/modprobe "$@"; }' >>"$image/etc/programs"
+	guest_functions >>"$image/etc/programs"
 	cp "$script" "$image/script"
 	pack "$image" "$3"
 }
@@ -281,6 +285,31 @@ done
 END
 }
 
+guest_functions() {
+	cat <<'END'
+modprobe() { /sbin/modprobe "$@"; }
+failed=0
+check() {
+	what=$1
+	shift
+	if "$@"; then echo "ok: $what"; else echo "FAILED: $what ($*)"; failed=$((failed + 1)); fi
+}
+wait_for() {
+	n=$(($1 * 5))
+	shift
+	while [ $n -gt 0 ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		usleep 200000
+		n=$((n - 1))
+	done
+	return 1
+}
+quiet_dmesg() {
+	! dmesg | grep -E "BUG:|WARNING:|Oops|Call Trace|hung|soft lockup|rcu.*stall|hv_(vmbus|netvsc|uio).*([Ff]ail|[Uu]nable|[Ii]nvalid|time)"
+}
+END
+}
+
 guest_init() {
 	cat <<'END'
 #!/bin/busybox sh
@@ -293,7 +322,6 @@ mount -t tmpfs tmp /tmp
 mount -t tmpfs run /run
 mkdir -p /dev/pts
 mount -t devpts pts /dev/pts
-export KERNEL=$(cat /etc/kernel-version)
 ip link set lo up
 stty -F /dev/ttyS1 raw -echo
 cat >/bin/host <<'EOF'
@@ -309,6 +337,9 @@ done
 exit 1
 EOF
 chmod 755 /bin/host
+printf '#!/bin/sh\nexec host @boots\n' >/bin/boots
+chmod 755 /bin/boots
+[ "$(host @boot)" -lt 10 ] || poweroff -f
 # busybox's shell prefers its own applets.
 sh -c '. /etc/programs; . /script'
 status=$?
@@ -321,8 +352,11 @@ END
 # The other end of ttyS1: lines are commands of `hvsim ctl`.
 agent() {
 	cat <<'END'
+boots=0
 while read -r line; do
 	case $line in
+	@boots) set -- echo "$boots" ;;
+	@boot) boots=$((boots + 1)); set -- echo "$boots" ;;
 	"@status "*) echo "${line#@status }" >"$JOB/status"; set -- true ;;
 	*) set -- "$HVSIM" ctl --control "$CONTROL" $line ;;
 	esac
@@ -337,7 +371,8 @@ runner() {
 	printf 'JOB=$1 HVSIM=$2 CONTROL=/tmp/hvsim-guest.$$\nexport JOB HVSIM CONTROL\n'
 	printf '"$HVSIM" boot --kernel "$JOB/vmlinuz" --initrd "$JOB/initrd" --cpus %q --memory %q' \
 		"$cpus" "$memory"
-	printf ' --no-reboot --cmdline %q --control "$CONTROL" --com2 "sh $JOB/agent.sh"' \
+	[ $reboot -eq 1 ] || printf ' --no-reboot'
+	printf ' --cmdline %q --control "$CONTROL" --com2 "sh $JOB/agent.sh"' \
 		"console=ttyS0 loglevel=4 panic=-1 net.ifnames=0"
 	[ ${#options[@]} -eq 0 ] || printf ' %q' "${options[@]}"
 	# shellcheck disable=SC2016 # for the script

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Our driver on the real uio_hv_generic: NIC a has a generator of 2,000 frames, b
+# an echo that swaps addresses; testpmd forwards between them, in PA mode with
+# hugepages. The host's counters say what arrived. As many queues as CPUs.
+# shellcheck shell=sh disable=SC2154 # check and failed are devtools/guest.sh's
+
+class=f8615163-df3e-46c5-913f-f2d2f965ed0e
+plugin=/usr/lib/netvsc/librte_netvsc.so
+cpus=$(nproc)
+counter() { host counters | awk -v n="$1" -v c="$2" '$1 == n && $2 == c { print $3 }'; }
+testpmd() { # seconds, log
+	sleep "$1" | dpdk-testpmd -l "0-$((cpus > 1 ? cpus - 1 : 1))" --no-telemetry --iova-mode=pa \
+		--file-prefix=guest -d "$plugin" -- --forward-mode=io --total-num-mbufs=8192 \
+		--nb-cores=1 --rxq="$cpus" --txq="$cpus" >"$2" 2>&1
+}
+back() { [ "$(counter gen0 gen_received)" = 2000 ]; }
+devices() { ls /sys/bus/vmbus/drivers/"$1"/*-*-* -d 2>/dev/null | wc -l; }
+
+echo 160 >/proc/sys/vm/nr_hugepages
+mount -t hugetlbfs huge /mnt/huge
+check "hv_netvsc has them first" sh -c '/sbin/modprobe hv_netvsc && sleep 2 && test -e /sys/class/net/eth1'
+modprobe uio_hv_generic
+echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
+for path in /sys/bus/vmbus/drivers/hv_netvsc/*-*-*; do
+	guid=$(basename "$path")
+	check "$guid is unbound" sh -c "echo $guid >/sys/bus/vmbus/drivers/hv_netvsc/unbind"
+	check "$guid is bound to uio" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/bind"
+done
+check "both are uio devices" test -c /dev/uio0 -a -c /dev/uio1
+host counters | grep -E '^(gen0|a|b) '
+testpmd 40 /tmp/first &
+pid=$!
+check "all frames come back" wait_for 60 back
+wait $pid
+cat /tmp/first
+check "testpmd ended well" grep -q Bye /tmp/first
+check "the plugin took over" grep -q "net_netvsc" /tmp/first
+host counters | grep -E '^(gen0|a|b|guest0) '
+testpmd 5 /tmp/second
+check "it starts again" grep -q Bye /tmp/second
+for path in /sys/bus/vmbus/drivers/uio_hv_generic/*-*-*; do
+	guid=$(basename "$path")
+	check "$guid goes back" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/unbind"
+	check "$guid is hv_netvsc's again" sh -c "echo $guid >/sys/bus/vmbus/drivers/hv_netvsc/bind"
+done
+check "interfaces are there again" wait_for 30 test -e /sys/class/net/eth0
+check "no complaint of the kernel" quiet_dmesg
+exit "$failed"

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Real kernels as guests of `hvsim boot`: the kernel's own hv_netvsc is a
+witness for the host side, and our driver runs through the real uio_hv_generic.
+
+devtools/guest.sh runs the scripts of the folder guest/: directly where /dev/kvm
+can, else in an emulated machine, where a run takes a minute or two. What a
+script checks is in the script; here are the kernels, and what the host saw."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import BUILD, TREE, cannot, need_program
+
+pytestmark = pytest.mark.full
+GUEST = TREE / "devtools/guest.sh"
+SCRIPTS = TREE / "app/test/scenarios/guest"
+# As the machine is emulated, and others may use this one.
+SECONDS = 600
+TWO_NICS = ["--nic", "name=a,mac=00:15:5d:00:00:0a,queues=4", "--nic", "name=b,queues=4"]
+FORWARD = ["--nic", "name=a,queues=4,port=[gen:size=64-1500,rate=200pps,count=2000]",
+           "--nic", "name=b,queues=4,port=echo:swap=mac"]
+
+
+class Run:
+    """A finished guest: its status, what it and hvsim printed, the counters."""
+
+    def __init__(self, folder, script, options, nics):
+        for program in ("busybox", "cpio", "qemu-system-x86_64"):
+            need_program(program)
+        command = [str(GUEST), "--build", str(BUILD), "--out", str(folder),
+                   "--timeout", str(SECONDS), *options, str(SCRIPTS / script), "--", *nics]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  stdin=subprocess.DEVNULL, timeout=SECONDS + 120, text=True,
+                                  errors="replace", check=False)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{GUEST} does not end")
+        self.status, self.out = done.returncode, done.stdout
+        if "E: " in self.out or "apt-get update:" in self.out:
+            cannot("Debian's packages cannot be fetched")
+        stats = folder / "stats.json"
+        self.stats = json.loads(stats.read_text()) if stats.exists() else None
+
+    def guest(self):
+        return self.stats["guests"][0]["counters"]
+
+    def assert_good(self):
+        assert self.status == 0 and "FAILED" not in self.out, self.out
+        assert "ok: " in self.out, self.out
+        assert self.stats["host"]["violations"] == 0, self.out
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_the_kernels_netvsc_finds_a_real_host(tmp_path, kernel):
+    run = Run(tmp_path, "netvsc.sh", ["--kernel", kernel, "--cpus", "2"], ["--strict", *TWO_NICS])
+    run.assert_good()
+    assert run.guest()["vmbus_version"] == 5 << 16 | 3
+    assert run.guest()["event_flags_lost"] == 0
+
+
+def test_the_kernels_netvsc_signals_by_hypercall_where_there_is_no_monitor(tmp_path):
+    nics = [text + ",monitor=off" if "name=" in text else text for text in TWO_NICS]
+    run = Run(tmp_path, "netvsc.sh", ["--cpus", "2"], ["--strict", "--vmbus", "4.0", *nics])
+    run.assert_good()
+    assert run.guest()["vmbus_version"] == 4 << 16
+    assert run.guest()["hypercall_signals"] > 0
+    assert run.guest()["monitor_signals"] == 0
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_the_kernels_netvsc_bears_what_a_live_host_does(tmp_path, kernel):
+    run = Run(tmp_path, "events.sh", ["--kernel", kernel],
+              ["--strict", "--nic", "name=a,port=echo"])
+    run.assert_good()
+    assert run.guest()["rescinds"] >= 2
+
+
+def test_a_guest_that_reboots_finds_the_same_host(tmp_path):
+    run = Run(tmp_path, "reboot.sh", ["--reboot"], ["--strict", "--nic", "name=a,port=echo"])
+    run.assert_good()
+    assert run.guest()["contacts"] == 2
+
+
+def test_a_guest_that_panics_unloads_and_is_reported(tmp_path):
+    run = Run(tmp_path, "crash.sh", [], ["--nic", "name=a,port=echo"])
+    assert run.status != 0, run.out
+    assert "the guest's kernel crashed" in run.out
+    assert run.guest()["crashed"] == 1
+    assert run.guest()["unloads"] == 1
+    assert run.guest()["message_violations"] == 0
+
+
+@pytest.mark.parametrize("kernel, cpus", [("6.1", 1), ("6.1", 2), ("6.1", 4), ("6.12.43", 2),
+                                          ("6.12.57", 2), ("6.12", 2)])
+def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, cpus):
+    run = Run(tmp_path, "driver.sh", ["--dpdk", "--kernel", kernel, "--cpus", str(cpus)],
+              ["--strict", *FORWARD])
+    run.assert_good()
