@@ -125,10 +125,16 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 		const char *line;
 	} cases[] = {
 		{ "", "hvsim: a command is missing; see 'hvsim --help'\n" },
-		{ "frob", "hvsim: there is no command \"frob\"; there are run, serve, exec, ctl, "
-			"top, trace, ports, profiles, faults\n" },
-		{ "run --fault frob -- true", "hvsim: run: there is no fault \"frob\"; see 'hvsim "
-			"faults'\n" },
+		{ "frob", "hvsim: there is no command \"frob\"; there are run, boot, serve, exec, "
+			"ctl, top, trace, ports, profiles\n" },
+		{ "boot", "hvsim: boot: a kernel is missing: --kernel FILE\n" },
+		{ "boot --cpus 65", "hvsim: boot: cpus=65: expected how many the guest has, 1 to "
+			"64\n" },
+		{ "boot --memory 100M", "hvsim: boot: memory=100M: expected a size such as 512M, "
+			"128M to 64G\n" },
+		{ "boot --vmbus 5.4", "hvsim: boot: vmbus=5.4: expected the newest VMBus version "
+			"that is spoken: 2.4, 3.0, 4.0, 4.1, 5.0, 5.1, 5.2, 5.3 or 6.0\n" },
+		{ "boot --kernel k true", "hvsim: boot: \"true\": boot runs no command\n" },
 		{ "run", "hvsim: run: a command is missing: hvsim run [OPTIONS] -- COMMAND\n" },
 		{ "run --frob -- true", "hvsim: run: there is no option --frob; see 'hvsim run "
 			"--help'\n" },

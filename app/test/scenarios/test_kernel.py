@@ -19,7 +19,7 @@ SCRIPTS = TREE / "app/test/scenarios/guest"
 # As the machine is emulated, and others may use this one.
 SECONDS = 600
 TWO_NICS = ["--nic", "name=a,mac=00:15:5d:00:00:0a,queues=4", "--nic", "name=b,queues=4"]
-FORWARD = ["--nic", "name=a,queues=4,port=[gen:size=64-1500,rate=200pps,count=2000]",
+FORWARD = ["--nic", "name=a,queues=4,port=[gen:size=64-1500,rate=200pps,count=4000]",
            "--nic", "name=b,queues=4,port=echo:swap=mac"]
 
 
