@@ -264,6 +264,8 @@ put_dpdk() { # image
 	for file in "$pmds"/librte_{bus_vdev,bus_vmbus,net_netvsc,mempool_ring,net_ring,bus_pci}.so*; do
 		put "$image" "$file"
 	done
+	# The C library loads this one when a thread is cancelled.
+	put "$image" "$(ldconfig -p | awk '/libgcc_s.so.1 .*x86-64/ { print $NF; exit }')"
 	# The plugin lies where no one but root may write.
 	mkdir -p "$image/usr/lib/netvsc"
 	file=$(find "$build" -maxdepth 3 -name 'librte_netvsc.so' | head -n 1)
@@ -373,7 +375,7 @@ runner() {
 		"$cpus" "$memory"
 	[ $reboot -eq 1 ] || printf ' --no-reboot'
 	printf ' --cmdline %q --control "$CONTROL" --com2 "sh $JOB/agent.sh"' \
-		"console=ttyS0 loglevel=4 panic=-1 net.ifnames=0"
+		"console=ttyS0 loglevel=4 panic=-1 net.ifnames=0$cmdline"
 	[ ${#options[@]} -eq 0 ] || printf ' %q' "${options[@]}"
 	# shellcheck disable=SC2016 # for the script
 	printf ' --stats-json "$JOB/stats.json" </dev/null >"$JOB/console.log" 2>"$JOB/hvsim.log"\n'
@@ -459,6 +461,10 @@ if [ -z "$how" ]; then
 else
 	echo "guest.sh: kernel $version, $how (as asked for)"
 fi
+# QEMU's emulation of SVM does not tell KVM when a guest changes XCR0: a guest
+# that uses AVX would find it off after the next exit.
+cmdline=
+[ $how = direct ] || cmdline=' noxsave'
 cp -L "$vmlinuz" "$job/vmlinuz"
 guest_image "$version" "$modules" "$job/initrd"
 agent >"$job/agent.sh"

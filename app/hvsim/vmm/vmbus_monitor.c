@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The monitor page: a guest sets a channel's bit and makes no hypercall; the
- * host looks every so often, as often as the guest's latency asks while there
- * is traffic and ever less when there is none.
+ * host looks every so often, every 100 us while there is traffic and ever less
+ * when there is none. A guest's kernel leaves the latencies as they are.
  */
 
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "vmbus.h"
 
 #define LATENCY_DEFAULT_100NS 1000u
-#define PERIOD_MIN_NS 10000u
+#define PERIOD_NS 100000u
 #define TRAFFIC_NS 2000000u
 #define PERIOD_IDLE_NS 900000u
 /* A guest that signals does not know yet that a channel was taken away. */
@@ -107,7 +107,7 @@ group_look(struct vmbus *vmbus, uint32_t group)
 unsigned int
 vmbus_monitor_look(struct vmbus *vmbus)
 {
-	uint64_t now = engine_now_ns(), idle, period = PERIOD_MIN_NS;
+	uint64_t now = engine_now_ns(), idle, period = PERIOD_NS;
 	unsigned int signals = 0;
 
 	if (vmbus->monitor == NULL || now < vmbus->monitor_next_ns)
@@ -120,7 +120,6 @@ vmbus_monitor_look(struct vmbus *vmbus)
 		vmbus->monitor_signal_ns = now;
 	/* The back-off: an eighth of the time that nothing has happened. */
 	idle = now - vmbus->monitor_signal_ns;
-	period = 100ull * LATENCY_DEFAULT_100NS;
 	if (idle > TRAFFIC_NS)
 		period = HV_MAX(period, HV_MIN(idle / 8, PERIOD_IDLE_NS));
 	vmbus->monitor_next_ns = now + period;

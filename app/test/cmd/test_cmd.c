@@ -127,14 +127,6 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 		{ "", "hvsim: a command is missing; see 'hvsim --help'\n" },
 		{ "frob", "hvsim: there is no command \"frob\"; there are run, boot, serve, exec, "
 			"ctl, top, trace, ports, profiles\n" },
-		{ "boot", "hvsim: boot: a kernel is missing: --kernel FILE\n" },
-		{ "boot --cpus 65", "hvsim: boot: cpus=65: expected how many the guest has, 1 to "
-			"64\n" },
-		{ "boot --memory 100M", "hvsim: boot: memory=100M: expected a size such as 512M, "
-			"128M to 64G\n" },
-		{ "boot --vmbus 5.4", "hvsim: boot: vmbus=5.4: expected the newest VMBus version "
-			"that is spoken: 2.4, 3.0, 4.0, 4.1, 5.0, 5.1, 5.2, 5.3 or 6.0\n" },
-		{ "boot --kernel k true", "hvsim: boot: \"true\": boot runs no command\n" },
 		{ "run", "hvsim: run: a command is missing: hvsim run [OPTIONS] -- COMMAND\n" },
 		{ "run --frob -- true", "hvsim: run: there is no option --frob; see 'hvsim run "
 			"--help'\n" },
@@ -182,6 +174,31 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 			"such as 1s\n" },
 		{ "trace now", "hvsim: trace: \"now\" is too much; see 'hvsim trace --help'\n" },
 		{ "ports all", "hvsim: ports: \"all\" is too much; see 'hvsim ports --help'\n" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(shell("$HVSIM %s", cases[i].arguments), 2);
+		expect_output(cases[i].line);
+	}
+	expect_nothing_left();
+}
+
+static void
+a_wrong_command_line_of_boot_is_status_2_and_one_line(void **state)
+{
+	static const struct {
+		const char *arguments;
+		const char *line;
+	} cases[] = {
+		{ "boot", "hvsim: boot: a kernel is missing: --kernel FILE\n" },
+		{ "boot --cpus 65", "hvsim: boot: cpus=65: expected how many the guest has, 1 to "
+			"64\n" },
+		{ "boot --memory 100M", "hvsim: boot: memory=100M: expected a size such as 512M, "
+			"128M to 64G\n" },
+		{ "boot --vmbus 5.4", "hvsim: boot: vmbus=5.4: expected the newest VMBus version "
+			"that is spoken: 2.4, 3.0, 4.0, 4.1, 5.0, 5.1, 5.2, 5.3 or 6.0\n" },
+		{ "boot --kernel k true", "hvsim: boot: \"true\": boot runs no command\n" },
 	};
 
 	(void)state;
@@ -514,6 +531,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(every_command_explains_itself_with_examples),
 		CASE(a_wrong_command_line_is_status_2_and_one_line),
+		CASE(a_wrong_command_line_of_boot_is_status_2_and_one_line),
 		CASE(an_unknown_profile_is_named_with_those_there_are),
 		CASE(run_ends_with_what_its_command_ends_with),
 		CASE(strict_makes_a_violation_the_exit_status_of_a_command_that_succeeds),

@@ -18,8 +18,8 @@ entries() { # folder name: its files and folders with their modes
 		case $(basename "$entry") in
 		power | net | waiting_for_supplier | uevent) continue ;;  # no driver looks there
 		esac
-		kind=file
-		[ -L "$entry" ] && kind=link || { [ -d "$entry" ] && kind=folder; }
+		kind="file"
+		[ -L "$entry" ] && kind="link" || { [ -d "$entry" ] && kind=folder; }
 		[ $kind = file ] && fact "$2/$(basename "$entry")" "$kind" "$(stat -c %a "$entry")" ||
 			fact "$2/$(basename "$entry")" "$kind"
 	done

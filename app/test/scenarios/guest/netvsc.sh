@@ -16,11 +16,17 @@ same_stats() { # what the guest sent is what the host got
 	echo "the guest sent $sent, the host got $got"
 	return 1
 }
-transfer() { # a file's content
-	in_b busybox nc -l -p 7001 >/tmp/there </dev/null &
+transfer() { # a file's content, both ways
+	in_b busybox nc -l -p 7001 -e /tmp/receive &
 	server=$!
 	sleep 1
-	busybox nc -w 20 10.0.0.2 7001 </tmp/file
+	busybox nc 10.0.0.2 7001 </tmp/file
+	wait $server
+	cmp /tmp/file /tmp/there || return 1
+	busybox nc -l -p 7001 -e /tmp/receive &
+	server=$!
+	sleep 1
+	in_b busybox nc 10.0.0.1 7001 </tmp/file
 	wait $server
 	cmp /tmp/file /tmp/there
 }
@@ -59,6 +65,8 @@ check "ping with both" pings
 ethtool -X eth0 default
 
 head -c 300000 /dev/urandom >/tmp/file
+printf '#!/bin/sh\ncat >/tmp/there\n' >/tmp/receive
+chmod 755 /tmp/receive
 check "TCP with all offloads" transfer
 check "offloads off" ethtool -K eth0 tso off tx off rx off
 in_b /usr/bin/ethtool -K eth1 tso off tx off rx off
