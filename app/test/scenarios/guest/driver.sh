@@ -9,14 +9,15 @@ class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 plugin=/usr/lib/netvsc/librte_netvsc.so
 cpus=$(nproc)
 counter() { host counters | awk -v n="$1" -v c="$2" '$1 == n && $2 == c { print $3 }'; }
+generator() { host counters | awk -v c="$1" '$1 == "port" && $2 == "gen0" && $3 == c { print $4 }'; }
 testpmd() { # seconds, log
 	sleep "$1" | dpdk-testpmd -l "0-$((cpus > 1 ? cpus - 1 : 1))" --no-telemetry --iova-mode=pa \
 		--file-prefix=guest -d "$plugin" -- --forward-mode=io --total-num-mbufs=8192 \
 		--nb-cores=1 --rxq="$cpus" --txq="$cpus" >"$2" 2>&1
 }
-enough() { [ "$(counter gen0 gen_received)" -ge 500 ]; }
+enough() { [ "$(generator gen_received)" -ge 500 ]; }
 enough_or_over() { enough || ! kill -0 $pid; }
-none_of() { [ -z "$(counter gen0 "$1")" ]; }
+none_of() { [ -z "$(generator "$1")" ]; }
 # What testpmd says that it sent on both ports, and what the host got.
 sums_agree() {
 	sent=$(awk '/TX-packets:/ && !/Accumulated/ { sum += $2; n++ } n == 2 { print sum; exit }' /tmp/first)
@@ -37,6 +38,7 @@ for path in /sys/bus/vmbus/drivers/hv_netvsc/*-*-*; do
 	check "$guid is bound to uio" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/bind"
 done
 check "both are uio devices" test -c /dev/uio0 -a -c /dev/uio1
+lists=$(counter b tx_page_lists)
 testpmd 40 /tmp/first &
 pid=$!
 wait_for 120 enough_or_over
@@ -48,8 +50,10 @@ check "none is corrupt" none_of gen_corrupt
 check "none is foreign" none_of gen_foreign
 check "none came twice" none_of gen_duplicate
 check "testpmd ended well" grep -q Bye /tmp/first
-check "the plugin took over" grep -q "net_netvsc" /tmp/first
-host counters | grep -E '^(gen0|a|b|guest0) '
+check "the plugin took over" grep -q "taking over from DPDK's built-in vmbus" /tmp/first
+check "with physical addresses" grep -q "IOVA mode 'PA'" /tmp/first
+check "frames went out by page lists" test "$(counter b tx_page_lists)" -gt "$lists"
+host counters | grep -E '^(port gen0|a|b|guest0) '
 testpmd 5 /tmp/second
 check "it starts again" grep -q Bye /tmp/second
 for path in /sys/bus/vmbus/drivers/uio_hv_generic/*-*-*; do
