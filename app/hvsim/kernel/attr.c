@@ -212,12 +212,23 @@ is_channel_attr(const struct attr *attr)
 	return attr >= channel_attrs && attr < channel_attrs + ARRAY_SIZE(channel_attrs);
 }
 
+/* The device's attributes need an open channel; a channel's own look for rings,
+ * which the primary of a uio device keeps when it is closed. */
+static bool
+rings_readable(const struct attr *attr, const struct hv_channel *channel)
+{
+	if (channel->state == KERN_CHANNEL_OPEN)
+		return true;
+	return is_channel_attr(attr) && channel->index == 0 &&
+		channel->state == KERN_CHANNEL_CLOSED && channel->ring.base != NULL;
+}
+
 int
 attr_show(const struct attr *attr, const struct hv_channel *channel, char *text, size_t bytes)
 {
 	bool open = channel->state == KERN_CHANNEL_OPEN;
 
-	if (!open && (attr->need & ATTR_RINGS))
+	if ((attr->need & ATTR_RINGS) && !rings_readable(attr, channel))
 		return -EINVAL;
 	if (!open && is_channel_attr(attr) && channel->device->vm->profile->attrs_need_open)
 		return -EINVAL;

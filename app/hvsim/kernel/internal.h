@@ -128,7 +128,7 @@ struct attr {
 	uint64_t (*value)(const struct hv_channel *channel);
 };
 #define ATTR_MONITOR 0x1u       /* hidden without a monitor id */
-#define ATTR_RINGS   0x2u       /* -EINVAL while the channel is not open */
+#define ATTR_RINGS   0x2u       /* -EINVAL while it has no rings */
 extern const struct attr device_attrs[], channel_attrs[];
 extern const unsigned int device_attr_count, channel_attr_count;
 bool attr_visible(const struct attr *attr, const struct hv_channel *channel);

@@ -352,7 +352,7 @@ map_add(int maps_fd, const struct kern_device *device, unsigned int map)
 		ret = tree_file_addf(fd, "addr", 0444, "0x%016llx\n", ADDRESS_FIRST +
 			((unsigned long long)(device->uio * UIO_MAP_COUNT + map) << 26));
 	if (ret == 0)
-		ret = tree_file_addf(fd, "size", 0444, "0x%llx\n", (unsigned long long)bytes[map]);
+		ret = tree_file_addf(fd, "size", 0444, "0x%016llx\n", (unsigned long long)bytes[map]);
 	if (ret == 0)
 		ret = tree_file_addf(fd, "offset", 0444, "0x0\n");
 	close(fd);

@@ -104,12 +104,12 @@ static const struct profile_row {
 	mode_t cpu_mode;
 	bool monitorless;
 } rows[] = {
-	{ "4.18", "0x400000\n", 4194304, 4194304, "1\n", 0444, false },
-	{ "5.15", "0x400000\n", 4194304, 4194304, "1\n", 0644, false },
-	{ "6.1", "0x400000\n", 4194304, 4194304, "1\n", 0644, false },
-	{ "6.1.158", "0x400000\n", 4194304, 4194304, "0\n", 0644, false },
-	{ "6.12.41", "0x402000\n", 4202496, 4194304, "1\n", 0644, true },
-	{ "6.18", "0x402000\n", 4202496, 4194304, "0\n", 0644, true },
+	{ "4.18", "0x0000000000400000\n", 4194304, 4194304, "1\n", 0444, false },
+	{ "5.15", "0x0000000000400000\n", 4194304, 4194304, "1\n", 0644, false },
+	{ "6.1", "0x0000000000400000\n", 4194304, 4194304, "1\n", 0644, false },
+	{ "6.1.158", "0x0000000000400000\n", 4194304, 4194304, "0\n", 0644, false },
+	{ "6.12.41", "0x0000000000402000\n", 4202496, 4194304, "1\n", 0644, true },
+	{ "6.18", "0x0000000000402000\n", 4202496, 4194304, "0\n", 0644, true },
 };
 
 static const char *
@@ -248,7 +248,8 @@ static void
 the_uio_folder_describes_five_maps(void **state)
 {
 	static const char *const sizes[] = {
-		NULL, "0x1000\n", "0x1000\n", "0x1f00000\n", "0x1000000\n",
+		NULL, "0x0000000000001000\n", "0x0000000000001000\n", "0x0000000001f00000\n",
+		"0x0000000001000000\n",
 	};
 	char names[5][32] = { "txrx_rings\n", "int_page\n", "monitor_page\n" };
 	char path[256];
@@ -356,6 +357,22 @@ ring_attributes_cannot_be_read_while_the_channel_is_closed(void **state)
 		assert_int_equal(ret, kernels[i].subchannel_id);
 		fixture_stop(&f);
 	}
+}
+
+/* As 6.1.192 shows them: uio keeps the primary's rings when it is closed. */
+static void
+a_closed_primarys_own_ring_attributes_can_still_be_read(void **state)
+{
+	int ret;
+
+	(void)state;
+	start_open("6.1.158", true);
+	kern_device_release(f.device);
+	guest_read(f.vm, DEVICE "/channels/1/out_mask", &ret);
+	assert_int_equal(ret, 0);
+	guest_read(f.vm, DEVICE "/out_intr_mask", &ret);
+	assert_int_equal(ret, -EINVAL);
+	fixture_stop(&f);
 }
 
 static void
@@ -546,6 +563,7 @@ main(void)
 		cmocka_unit_test(uio_attributes_and_the_event_count_are_those_of_the_driver),
 		cmocka_unit_test(symlinks_are_where_the_kernel_has_them_and_lead_where_its_do),
 		cmocka_unit_test(ring_attributes_cannot_be_read_while_the_channel_is_closed),
+		cmocka_unit_test(a_closed_primarys_own_ring_attributes_can_still_be_read),
 		cmocka_unit_test(vp_mapping_lists_every_channel),
 		cmocka_unit_test(a_bind_tool_can_move_the_device_to_netvsc_and_back),
 		cmocka_unit_test(driver_override_and_new_id_decide_which_driver_takes_a_device),
