@@ -99,7 +99,7 @@ if step "build" build_tree "$build"; then
 	scenarios "$build" quick 1500
 fi
 if [ $tier = full ]; then
-	scenarios "$build" full 2400
+	scenarios "$build" full 3600
 	if [ -z "$only" ]; then
 		step "instructions per frame" devtools/check-budget.py "$build"
 		step "instructions per frame of the driver" "$build/app/perf/netvsc-perf" \

@@ -53,6 +53,25 @@ opens_with_impossible_rings_fail(void **state)
 }
 
 static void
+a_channel_is_not_opened_with_the_page_list_of_another(void **state)
+{
+	const struct hv_offer offer = { .instance = { 9 } };
+	struct vsp_channel other = { 0 };
+	struct hv_device *second;
+
+	(void)state;
+	connect_guest(false);
+	second = vmm_transport.offer((struct hv_guest *)(void *)&vmbus, &offer, &nic, &other);
+	assert_non_null(second);
+	post_gpadl(2, 5, 40, 100);
+	assert_int_equal(created_status(), 0);
+	assert_int_equal(post_open(1, 5, 20, 0), VMBUS_STATUS_FAILED);
+	assert_int_equal(violations, 1);
+	assert_int_equal(post_open(2, 5, 20, 0), 0);
+	vmm_transport.rescind(second);
+}
+
+static void
 an_open_that_the_vsp_refuses_fails(void **state)
 {
 	(void)state;
@@ -203,6 +222,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rings_lie_where_the_open_says),
 		CASE(opens_with_impossible_rings_fail),
+		CASE(a_channel_is_not_opened_with_the_page_list_of_another),
 		CASE(an_open_that_the_vsp_refuses_fails),
 		CASE(channels_are_not_opened_or_closed_twice),
 		CASE(interrupts_go_to_the_processor_that_the_guest_chose),

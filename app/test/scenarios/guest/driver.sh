@@ -10,12 +10,19 @@ plugin=/usr/lib/netvsc/librte_netvsc.so
 cpus=$(nproc)
 counter() { host counters | awk -v n="$1" -v c="$2" '$1 == n && $2 == c { print $3 }'; }
 generator() { host counters | awk -v c="$1" '$1 == "port" && $2 == "gen0" && $3 == c { print $4 }'; }
-testpmd() { # seconds, log
-	sleep "$1" | dpdk-testpmd -l "0-$((cpus > 1 ? cpus - 1 : 1))" --no-telemetry --iova-mode=pa \
+testpmd() { # log; forwards until a line comes through the pipe
+	dpdk-testpmd --lcores "0@0,1@$((cpus > 1))" --no-telemetry --iova-mode=pa \
 		--file-prefix=guest -d "$plugin" -- --forward-mode=io --total-num-mbufs=8192 \
-		--nb-cores=1 --rxq="$cpus" --txq="$cpus" >"$2" 2>&1
+		--nb-cores=1 --rxq="$cpus" --txq="$cpus" <&8 >"$1" 2>&1 &
+	pid=$!
 }
-enough() { [ "$(generator gen_received)" -ge 500 ]; }
+testpmd_end() {
+	echo >&8
+	wait_for 60 sh -c "! kill -0 $pid" || kill -9 $pid
+	wait $pid
+}
+forwards() { grep -q "Press enter to exit" "$1" || ! kill -0 $pid; }
+enough() { [ "$(generator gen_received)" -ge 300 ]; }
 enough_or_over() { enough || ! kill -0 $pid; }
 none_of() { [ -z "$(generator "$1")" ]; }
 # What testpmd says that it sent on both ports, and what the host got.
@@ -25,7 +32,6 @@ sums_agree() {
 	echo "testpmd sent $sent, the host got $got"
 	[ "$sent" = "$got" ]
 }
-devices() { ls /sys/bus/vmbus/drivers/"$1"/*-*-* -d 2>/dev/null | wc -l; }
 
 echo 160 >/proc/sys/vm/nr_hugepages
 mount -t hugetlbfs huge /mnt/huge
@@ -38,12 +44,13 @@ for path in /sys/bus/vmbus/drivers/hv_netvsc/*-*-*; do
 	check "$guid is bound to uio" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/bind"
 done
 check "both are uio devices" test -c /dev/uio0 -a -c /dev/uio1
+mkfifo /tmp/stop
+exec 8<>/tmp/stop
 lists=$(counter b tx_page_lists)
-testpmd 40 /tmp/first &
-pid=$!
-wait_for 120 enough_or_over
+testpmd /tmp/first
+wait_for 200 enough_or_over
 check "frames come back" enough
-wait $pid
+testpmd_end
 cat /tmp/first
 check "both sides counted the same" sums_agree
 check "none is corrupt" none_of gen_corrupt
@@ -54,10 +61,22 @@ check "the plugin took over" grep -q "taking over from DPDK's built-in vmbus" /t
 check "with physical addresses" grep -q "IOVA mode 'PA'" /tmp/first
 check "frames went out by page lists" test "$(counter b tx_page_lists)" -gt "$lists"
 host counters | grep -E '^(port gen0|a|b|guest0) '
-testpmd 5 /tmp/second
-check "it starts again" grep -q Bye /tmp/second
+testpmd /tmp/second
+wait_for 60 forwards /tmp/second
+guid=$(host list | sed -n 's/^nic a: .* \([0-9a-f-]\{36\}\), .*/\1/p')
+check "the host takes a NIC away under load" host nic remove a
+check "the kernel lets it go" wait_for 60 test ! -e "/sys/bus/vmbus/devices/$guid"
+check "testpmd lives" kill -0 $pid
+testpmd_end
+cat /tmp/second
+check "it started again, and ended well" grep -q Bye /tmp/second
+check "it was told" grep -q "removal event" /tmp/second
+check "the host gives it back" host nic offer a
+check "it is there again" wait_for 60 test -e "/sys/bus/vmbus/devices/$guid"
+sleep 1
 for path in /sys/bus/vmbus/drivers/uio_hv_generic/*-*-*; do
 	guid=$(basename "$path")
+	[ -e "$path" ] || continue
 	check "$guid goes back" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/unbind"
 	check "$guid is hv_netvsc's again" sh -c "echo $guid >/sys/bus/vmbus/drivers/hv_netvsc/bind"
 done
