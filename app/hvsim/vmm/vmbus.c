@@ -296,7 +296,7 @@ vmbus_fini(struct vmbus *vmbus)
 void
 vmbus_stats(const struct vmbus *vmbus, struct stat_sink *sink)
 {
-	stat_emit(sink, "vmbus_version", vmbus->connected ? vmbus->version : 0);
+	stat_emit(sink, "vmbus_version", vmbus->version);
 	stat_emit(sink, "messages_in", vmbus->counters.messages_in);
 	stat_emit(sink, "messages_out", vmbus->counters.messages_out);
 	stat_emit(sink, "message_violations", vmbus->counters.violations);
