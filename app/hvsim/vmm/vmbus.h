@@ -109,6 +109,7 @@ struct vmbus {                  /* is a struct hv_guest */
 	uint64_t gpadl_pages;
 	struct hv_channel *by_monitor[VMBUS_MONITOR_IDS];
 	uint64_t monitor_excused_ns[VMBUS_MONITOR_IDS];
+	uint32_t monitor_last_relid[VMBUS_MONITOR_IDS];
 	struct vmbus_monitor_page *monitor;     /* in guest RAM, NULL without */
 	uint64_t monitor_signal_ns, monitor_next_ns;
 	struct {

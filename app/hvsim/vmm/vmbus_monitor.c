@@ -14,7 +14,7 @@
 #define PERIOD_NS 100000u
 #define TRAFFIC_NS 2000000u
 #define PERIOD_IDLE_NS 900000u
-/* A guest that signals does not know yet that a channel was taken away. */
+/* How long a guest that unbinds a driver may still find its last signal. */
 #define EXCUSED_NS 1000000000u
 
 bool
@@ -65,6 +65,7 @@ vmbus_monitor_remove(struct hv_channel *channel)
 	channel->monitor_id = VMBUS_MONITOR_NONE;
 	vmbus->by_monitor[id] = NULL;
 	vmbus->monitor_excused_ns[id] = engine_now_ns() + EXCUSED_NS;
+	vmbus->monitor_last_relid[id] = channel->relid;
 	if (vmbus->monitor != NULL)
 		vmbus->monitor->parameter[id / VMBUS_MONITOR_BITS][id % VMBUS_MONITOR_BITS].
 			connection_id = 0;
@@ -73,6 +74,9 @@ vmbus_monitor_remove(struct hv_channel *channel)
 static void
 bit_without_channel(struct vmbus *vmbus, uint32_t id)
 {
+	/* Until the guest has released the channel it may not know. */
+	if (vmbus->relid_state[vmbus->monitor_last_relid[id]] == RELID_RESCINDED)
+		return;
 	if (engine_now_ns() >= vmbus->monitor_excused_ns[id])
 		vmbus_violation(vmbus, NULL, HV_VMBUS_CHANNEL,
 			"monitor page: bit %u belongs to no channel", id);

@@ -216,6 +216,24 @@ a_bit_of_the_monitor_page_signals_its_channel(void **state)
 	assert_int_equal(violations, 1);
 }
 
+static void
+a_late_bit_of_a_rescinded_channel_is_excused_until_its_release(void **state)
+{
+	struct vmbus_monitor_page *page = (void *)ram[MONITOR_PAGE];
+
+	(void)state;
+	connect_guest(true);
+	vmm_transport.rescind(device);
+	for (unsigned int released = 0; released < 2; released++) {
+		now_ns += 60000000000u;
+		page->trigger[0].pending = 1;
+		vmbus_monitor_look(&vmbus);
+		assert_int_equal(page->trigger[0].pending, 0);
+		assert_int_equal(violations, released);
+		post_relid(VMBUS_RELID_RELEASED, 1);
+	}
+}
+
 int
 main(void)
 {
@@ -230,6 +248,7 @@ main(void)
 		CASE(subchannels_go_with_their_primary_opened_or_not),
 		CASE(an_unload_closes_all_and_the_next_contact_is_offered_the_same),
 		CASE(a_bit_of_the_monitor_page_signals_its_channel),
+		CASE(a_late_bit_of_a_rescinded_channel_is_excused_until_its_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,10 +25,12 @@ static int map_result;
 
 /* ---- the engine and the VSP ---- */
 
+uint64_t now_ns;
+
 uint64_t
 engine_now_ns(void)
 {
-	return 5000000000u;
+	return now_ns;
 }
 
 int
@@ -254,6 +256,7 @@ start(void **state)
 	memset(&primary, 0, sizeof(primary));
 	memset(&sub, 0, sizeof(sub));
 	memset(ram, 0xff, sizeof(ram));
+	now_ns = 5000000000u;
 	sent_count = violations = listening = flags = 0;
 	map_result = 0;
 	vmbus_init(&vmbus, "guest", 2, VMBUS_V5_3, &machine, NULL);

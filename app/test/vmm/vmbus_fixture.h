@@ -30,6 +30,7 @@ struct sent {
 	uint32_t length, vp;
 };
 
+extern uint64_t now_ns;           /* the engine's clock */
 extern struct vmbus vmbus;
 extern struct vsp_nic nic;
 extern struct vsp_channel primary, sub;

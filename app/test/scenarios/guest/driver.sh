@@ -21,9 +21,10 @@ testpmd_end() {
 	wait_for 60 sh -c "! kill -0 $pid" || kill -9 $pid
 	wait $pid
 }
-forwards() { grep -q "Press enter to exit" "$1" || ! kill -0 $pid; }
+forwards() { [ "$(generator gen_received)" -gt "$before" ] || ! kill -0 $pid; }
 enough() { [ "$(generator gen_received)" -ge 300 ]; }
 enough_or_over() { enough || ! kill -0 $pid; }
+one_left() { [ "$(readlink /proc/$pid/fd/* | grep -c '^/dev/uio')" -eq 1 ]; }
 none_of() { [ -z "$(generator "$1")" ]; }
 # What testpmd says that it sent on both ports, and what the host got.
 sums_agree() {
@@ -61,11 +62,14 @@ check "the plugin took over" grep -q "taking over from DPDK's built-in vmbus" /t
 check "with physical addresses" grep -q "IOVA mode 'PA'" /tmp/first
 check "frames went out by page lists" test "$(counter b tx_page_lists)" -gt "$lists"
 host counters | grep -E '^(port gen0|a|b|guest0) '
+before=$(generator gen_received)
 testpmd /tmp/second
-wait_for 60 forwards /tmp/second
+check "it forwards again" wait_for 100 forwards
 guid=$(host list | sed -n 's/^nic a: .* \([0-9a-f-]\{36\}\), .*/\1/p')
 check "the host takes a NIC away under load" host nic remove a
 check "the kernel lets it go" wait_for 60 test ! -e "/sys/bus/vmbus/devices/$guid"
+check "testpmd closes the port" wait_for 60 one_left
+sleep 2
 check "testpmd lives" kill -0 $pid
 testpmd_end
 cat /tmp/second
