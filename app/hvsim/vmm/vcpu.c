@@ -148,6 +148,20 @@ exit_system_event(struct vmm_vcpu *vcpu)
 }
 
 static void
+triple_fault_log(const struct vmm_vcpu *vcpu)
+{
+	struct kvm_regs regs = { 0 };
+	struct kvm_sregs sregs = { 0 };
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+	log_warning("CPU %u: triple fault: at %" PRIx64 ", stack %" PRIx64 ", fault address %"
+		PRIx64 ", page tables %" PRIx64 ", descriptors %" PRIx64, vcpu->id,
+		(uint64_t)regs.rip, (uint64_t)regs.rsp, (uint64_t)sregs.cr2,
+		(uint64_t)sregs.cr3, (uint64_t)sregs.idt.base);
+}
+
+static void
 exit_handle(struct vmm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -165,7 +179,8 @@ exit_handle(struct vmm_vcpu *vcpu)
 	case KVM_EXIT_SYSTEM_EVENT:
 		exit_system_event(vcpu);
 		break;
-	case KVM_EXIT_SHUTDOWN: /* a triple fault: how some reboot */
+	case KVM_EXIT_SHUTDOWN: /* how some reboot; else the guest is broken */
+		triple_fault_log(vcpu);
 		vmm_event_raise(vcpu->vmm, VMM_RESET);
 		break;
 	case KVM_EXIT_INTR:

@@ -324,6 +324,8 @@ on_event(void *arg, uint32_t events)
 		machine_reset(vmm);
 		return;
 	}
+	if (event == VMM_RESET)
+		log_notice("%s: reset, which ends the run", vmm->vmbus.name);
 	machine_halt(vmm);
 	engine_stop(event == VMM_FAILED ? 1 : 0);
 }

@@ -111,7 +111,8 @@ def facts(text):
 SIMULATED_ONLY = {"fact: device/iova file 444"}
 
 
-@pytest.mark.parametrize("kernel, profile", [("6.1", "6.1.158")])
+@pytest.mark.parametrize("kernel, profile", [
+    ("6.1", "6.1.158"), ("6.12.43", "6.12.41"), ("6.12.57", "6.1.158"), ("6.12", "6.1.158")])
 def test_what_hvsim_run_imitates_is_what_the_kernel_shows(tmp_path, kernel, profile):
     nic = ["--nic", "port=echo,monitor=on"]
     run = Run(tmp_path, "facts.sh", ["--kernel", kernel], nic)
