@@ -101,6 +101,17 @@ def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, c
     run.assert_good()
 
 
+# With several queues testpmd was seen to die in this race with the kernel, which
+# frees the rings at once.
+@pytest.mark.parametrize("kernel, cpus", [("6.1", 1), ("6.12", 2)])
+def test_our_driver_survives_a_rescind_under_load(tmp_path, kernel, cpus):
+    script = tmp_path / "rescind.sh"
+    script.write_text("RESCIND=1\n" + (SCRIPTS / "driver.sh").read_text())
+    run = Run(tmp_path, script, ["--dpdk", "--kernel", kernel, "--cpus", str(cpus)],
+              ["--strict", *FORWARD])
+    run.assert_good()
+
+
 def facts(text):
     """The lines of facts.sh, without the numbers that are free to choose."""
     lines = [line.strip() for line in text.splitlines() if line.startswith("fact: ")]
