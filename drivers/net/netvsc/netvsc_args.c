@@ -23,33 +23,32 @@ static const struct arg {
 	const char *unit;
 	const char *about;
 } args_known[] = {
-	/* How long the hypervisor may take to look at the monitor page, us. */
-	{ "latency", ARG(latency_us), 50, 6553 },
-	/* Bytes, for rx_extmbuf_enable=1: received frames up to this are copied.
-	 * All are copied for now, so it has no effect. */
-	{ "rx_copybreak", ARG(rx_copybreak), NETVSC_RX_COPYBREAK, UINT32_MAX },
-	/* Sent frames up to this many bytes are copied; larger ones go as page
-	 * lists, where those are possible. */
-	{ "tx_copybreak", ARG(tx_copybreak), 512, UINT32_MAX },
-	/* 1: received frames longer than rx_copybreak stay in the receive buffer.
-	 * No effect yet, and one line says so. */
-	{ "rx_extmbuf_enable", ARG(rx_extmbuf), 0, 1 },
-	/* Allocate on the NUMA node that the kernel names for the device. */
-	{ "numa_aware", ARG(numa_aware), 0, 1 },
-	/* 0: the host reads nothing but rings and shared buffers, everything sent
-	 * is copied; 1: it may read frames from where they are. */
-	{ "tx_page_lists", ARG(tx_page_lists), 1, 1 },
-	/* Frames per message to the host at most; 0: as many as the host says it
-	 * takes (32 at most). 1 switches aggregation off. */
-	{ "tx_agg_packets", ARG(tx_agg_packets), 0, 32 },
-	/* Bytes of a message beyond which no frame is added to it; 0: as many as a
-	 * section holds. Does not limit single frames. */
-	{ "tx_agg_bytes", ARG(tx_agg_bytes), 0, UINT32_MAX },
-	/* Sections of the send buffer that a transmit queue may keep to itself,
-	 * unused. More: less contention between queues. All queues together never
-	 * keep more than half, however large it is. */
-	{ "tx_section_cache", ARG(tx_section_cache), 64, 64 },
+	{ "latency", ARG(latency_us), 50, 6553, "us",
+		"how long the hypervisor may take to look at the monitor page; small values cost the"
+		" host, large ones delay" },
+	{ "rx_copybreak", ARG(rx_copybreak), 256, UINT32_MAX, "bytes",
+		"received frames up to this are copied; without effect yet, as all are" },
+	{ "tx_copybreak", ARG(tx_copybreak), 512, UINT32_MAX, "bytes",
+		"sent frames up to this are copied into the send buffer; larger ones go as page lists,"
+		" where those are possible" },
+	{ "rx_extmbuf_enable", ARG(rx_extmbuf), 0, 1, "switch",
+		"larger received frames stay in the receive buffer; without effect yet" },
+	{ "numa_aware", ARG(numa_aware), 0, 1, "switch",
+		"memory on the NUMA node that the kernel names for the device" },
+	{ "tx_page_lists", ARG(tx_page_lists), 1, 1, "switch",
+		"the host reads large frames from where they are; 0: all are copied, and the host"
+		" reads nothing but its own buffers" },
+	{ "tx_agg_packets", ARG(tx_agg_packets), 0, 32, "frames",
+		"frames in one message to the host at most; 0: as many as it says it takes; 1 switches"
+		" aggregation off" },
+	{ "tx_agg_bytes", ARG(tx_agg_bytes), 0, UINT32_MAX, "bytes",
+		"a message that has reached these gets no further frame; 0: as many as a section holds;"
+		" does not limit single frames" },
+	{ "tx_section_cache", ARG(tx_section_cache), 64, 64, "sections",
+		"unused sections of the send buffer that a transmit queue may keep to itself; more:"
+		" less contention; all queues together never keep more than half" },
 };
+_Static_assert(NETVSC_RX_COPYBREAK == 256, "the default of rx_copybreak");
 
 static void
 arg_store(struct netvsc_args *args, const struct arg *arg, uint32_t value)
