@@ -5,13 +5,14 @@ set -uo pipefail
 
 usage() {
 	cat <<'END'
-Usage: devtools/test.sh [--full] [--build DIR] [--no-setup] [--only PATTERN] [--help]
+Usage: devtools/test.sh [--full] [--long] [--build DIR] [--no-setup] [--only PATTERN] [--help]
 
 Builds the tree and runs its tests. Ends with "N passed, N failed, N skipped"
 and fails if a test failed or one that should run could not.
 
   --full          everything (up to an hour): also the sanitizer builds, clang,
                   and the long scenarios; default is the quick tier
+  --long          with --full: also more kernels as guests (another hour, nested)
   --build DIR     where to build (default: build-test in the tree)
   --no-setup      do not look for missing packages
   --only PATTERN  only scenario tests that match (pytest -k), no unit tests
@@ -26,6 +27,7 @@ only=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--full) tier=full ;;
+	--long) export HVSIM_LONG=1 ;;
 	--build) build=${2:?--build needs a folder}; shift ;;
 	--no-setup) setup=0 ;;
 	--only) only=${2:?--only needs a pattern}; shift ;;

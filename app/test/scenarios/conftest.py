@@ -31,14 +31,19 @@ def pytest_configure(config):
     for marker in ("quick: a few minutes for all of them",
                    "full: the rest",
                    "sanitized: also run on an ASan build",
+                   "long: only with HVSIM_LONG=1 (devtools/test.sh --long)",
                    "conformance(*items): proves these items of doc/design/conformance.md",
                    "op(*names): proves these members of struct eth_dev_ops",
                    "defect(name): shows a defect of the built-in driver that ours has not"):
         config.addinivalue_line("markers", marker)
 
 
-def pytest_collection_modifyitems(items):
-    """Every test belongs to exactly one tier."""
+def pytest_collection_modifyitems(config, items):
+    """Every test belongs to exactly one tier; long ones are run when asked for."""
+    if os.environ.get("HVSIM_LONG") != "1":
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
     for item in items:
         tiers = {"quick", "full"} & {m.name for m in item.iter_markers()}
         if len(tiers) != 1:

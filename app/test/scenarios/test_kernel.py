@@ -15,6 +15,7 @@ import pytest
 from conftest import BUILD, HVSIM, TREE, cannot, need_program
 
 pytestmark = pytest.mark.full
+LONG = pytest.mark.long         # more of the same: with devtools/test.sh --long
 GUEST = TREE / "devtools/guest.sh"
 SCRIPTS = TREE / "app/test/scenarios/guest"
 # As the machine is emulated, and others may use this one.
@@ -53,7 +54,7 @@ class Run:
         assert self.stats["host"]["violations"] == 0, self.out
 
 
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("kernel", [pytest.param("6.1", marks=LONG), "6.12"])
 def test_the_kernels_netvsc_finds_a_real_host(tmp_path, kernel):
     run = Run(tmp_path, "netvsc.sh", ["--kernel", kernel, "--cpus", "2"], ["--strict", *TWO_NICS])
     run.assert_good()
@@ -61,6 +62,7 @@ def test_the_kernels_netvsc_finds_a_real_host(tmp_path, kernel):
     assert run.guest()["event_flags_lost"] == 0
 
 
+@LONG
 def test_the_kernels_netvsc_signals_by_hypercall_where_there_is_no_monitor(tmp_path):
     nics = [text + ",monitor=off" if "name=" in text else text for text in TWO_NICS]
     run = Run(tmp_path, "netvsc.sh", ["--cpus", "2"], ["--strict", "--vmbus", "4.0", *nics])
@@ -70,7 +72,7 @@ def test_the_kernels_netvsc_signals_by_hypercall_where_there_is_no_monitor(tmp_p
     assert run.guest()["monitor_signals"] == 0
 
 
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("kernel", ["6.1", pytest.param("6.12", marks=LONG)])
 def test_the_kernels_netvsc_bears_what_a_live_host_does(tmp_path, kernel):
     run = Run(tmp_path, "events.sh", ["--kernel", kernel],
               ["--strict", "--nic", "name=a,port=echo"])
@@ -93,14 +95,17 @@ def test_a_guest_that_panics_unloads_and_is_reported(tmp_path):
     assert run.guest()["message_violations"] == 0
 
 
-@pytest.mark.parametrize("kernel, cpus", [("6.1", 1), ("6.1", 2), ("6.1", 4), ("6.12.43", 2),
-                                          ("6.12.57", 2), ("6.12", 2)])
+@pytest.mark.parametrize("kernel, cpus", [
+    ("6.12.57", 2), pytest.param("6.1", 1, marks=LONG), pytest.param("6.1", 2, marks=LONG),
+    pytest.param("6.1", 4, marks=LONG), pytest.param("6.12.43", 2, marks=LONG),
+    pytest.param("6.12", 2, marks=LONG)])
 def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, cpus):
     run = Run(tmp_path, "driver.sh", ["--dpdk", "--kernel", kernel, "--cpus", str(cpus)],
               ["--strict", *FORWARD])
     run.assert_good()
 
 
+@LONG
 # With several queues testpmd was seen to die in this race with the kernel, which
 # frees the rings at once.
 @pytest.mark.parametrize("kernel, cpus", [("6.1", 1), ("6.12", 2)])
@@ -123,7 +128,8 @@ SIMULATED_ONLY = {"fact: device/iova file 444"}
 
 
 @pytest.mark.parametrize("kernel, profile", [
-    ("6.1", "6.1.158"), ("6.12.43", "6.12.41"), ("6.12.57", "6.1.158"), ("6.12", "6.1.158")])
+    pytest.param("6.1", "6.1.158", marks=LONG), ("6.12.43", "6.12.41"),
+    pytest.param("6.12.57", "6.1.158", marks=LONG), pytest.param("6.12", "6.1.158", marks=LONG)])
 def test_what_hvsim_run_imitates_is_what_the_kernel_shows(tmp_path, kernel, profile):
     nic = ["--nic", "port=echo,monitor=on"]
     run = Run(tmp_path, "facts.sh", ["--kernel", kernel], nic)
