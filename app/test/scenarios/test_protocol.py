@@ -51,7 +51,8 @@ def test_the_wrong_guest_breaks_every_rule_there_is():
     import subprocess
     broken = set(subprocess.run([WRONG, "--rules"], capture_output=True, text=True,
                                 check=True).stdout.split())
-    assert broken == rules
+    # What a kernel posts to the hypervisor is `hvsim boot`'s: test_vmbus.c.
+    assert broken == {rule for rule in rules if not rule.startswith("VMBUS_")}
 
 
 @pytest.mark.quick
