@@ -106,6 +106,7 @@ if [ $tier = full ]; then
 		step "instructions per frame" devtools/check-budget.py "$build"
 		step "instructions per frame of the driver" "$build/app/perf/netvsc-perf" \
 			instructions --budget app/perf/budget.txt
+		step "memory order, explored for long" "$build/app/test/ring/test_ring_order" deep
 	fi
 	# Whatever a sanitizer reports ends the program and fails its test.
 	export ASAN_OPTIONS=halt_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1

@@ -30,7 +30,7 @@ enum model_op {
 	MODEL_LOAD_ACQUIRE,
 	MODEL_STORE_RELAXED,
 	MODEL_STORE_RELEASE,
-	MODEL_STORE_SEQ_CST,    /* also every other read-modify-write of the tests */
+	MODEL_STORE_SEQ_CST,
 	MODEL_RMW_SEQ_CST,
 	MODEL_FENCE,
 	MODEL_COMPILER_FENCE,

@@ -5,8 +5,7 @@
  * bursts a gate with control: explored over the driver's own code, and each
  * single order taken away to see the exploration fail. doc/design/memory-order.rst.
  *
- * `test_ring_order deep` explores for longer. `test_ring_order table` prints
- * the table of the mutants.
+ * `test_ring_order deep` explores for longer.
  */
 
 #include <setjmp.h>
@@ -21,53 +20,70 @@
 #include "scenarios.h"
 
 #define SCENARIOS 16u
+#define UNBOUNDED UINT32_MAX
 
 /* What an exploration of one scenario in one model may cost. */
 struct effort {
-	uint32_t preemptions, deviations;
-	uint64_t enumerated, drawn;
+	uint32_t bound;         /* of preemptions and of deviations, enumerated */
+	uint64_t enumerated;    /* runs at most, for each bound */
+	uint64_t drawn;
 };
 
-static const struct effort quick = { 2, 2, 12000, 6000 };
-static const struct effort deep = { 3, 3, 1500000, 400000 };
-static const struct effort mutant_effort = { 2, 2, 12000, 20000 };
+static const struct effort quick = { 2, 8000, 3000 };
+static const struct effort deep = { 3, 500000, 100000 };
+static const struct effort mutant_effort = { 2, 8000, 8000 };
 static const struct effort *effort = &quick;
 static uint64_t reached[SCENARIOS];     /* the sites that a scenario goes through */
 
 /* ---- exploring ---- */
 
-/* Enumerates small runs, then draws larger ones. False with `result` about the
- * run that failed. */
+struct explored {
+	struct model_result last;
+	uint64_t runs;
+	uint32_t complete;      /* all runs with so many of both kinds were made */
+};
+
+/* Enumerates small runs with ever more preemptions and deviations. */
 static bool
-explore(const struct model_scenario *scenario, enum model_kind kind, const struct effort *cost,
-	struct model_result *result)
+explore_all(const struct model_scenario *scenario, enum model_kind kind,
+	const struct effort *cost, struct explored *explored)
 {
-	struct model_limits limits = {
-		.kind = kind, .preemptions = cost->preemptions, .deviations = cost->deviations,
-		.runs = cost->enumerated,
-	};
-	uint64_t enumerated;
-	bool complete;
+	struct model_limits limits = { .kind = kind, .runs = cost->enumerated };
 
 	scenarios_set_scale(1);
-	model_explore(scenario, &limits, result);
-	if (result->failed)
-		return false;
-	enumerated = result->runs;
-	complete = result->complete;
-	limits.seed = 1;
-	limits.preemptions = limits.deviations = 1000;
-	limits.runs = cost->drawn / 2;
-	model_explore(scenario, &limits, result);
-	enumerated += result->runs;
-	if (!result->failed) {
-		scenarios_set_scale(3);
-		limits.seed = 1000001;
-		model_explore(scenario, &limits, result);
+	for (uint32_t bound = 0; bound <= cost->bound; bound++) {
+		limits.preemptions = limits.deviations = bound;
+		model_explore(scenario, &limits, &explored->last);
+		explored->runs += explored->last.runs;
+		if (explored->last.failed)
+			return false;
+		if (!explored->last.complete)
+			break;
+		explored->complete = bound;
 	}
-	result->complete = complete;
-	result->runs += enumerated;
-	return !result->failed;
+	return true;
+}
+
+/* Then draws, small and larger ones. False if a run failed: the last. */
+static bool
+explore(const struct model_scenario *scenario, enum model_kind kind, const struct effort *cost,
+	struct explored *explored)
+{
+	struct model_limits limits = {
+		.kind = kind, .preemptions = UNBOUNDED, .deviations = UNBOUNDED,
+		.runs = cost->drawn / 2,
+	};
+
+	memset(explored, 0, sizeof(*explored));
+	if (!explore_all(scenario, kind, cost, explored))
+		return false;
+	for (uint32_t scale = 1; scale <= 3 && !explored->last.failed; scale += 2) {
+		scenarios_set_scale(scale);
+		limits.seed = 1000001u * scale;
+		model_explore(scenario, &limits, &explored->last);
+		explored->runs += explored->last.runs;
+	}
+	return !explored->last.failed;
 }
 
 static uint32_t
@@ -86,7 +102,7 @@ scenario_list(const struct model_scenario **list)
 static void
 expect_holds(const struct model_scenario *scenario, uint32_t index)
 {
-	struct model_result result;
+	struct explored result;
 	bool ok = true;
 
 	model_sites_reached();
@@ -94,9 +110,9 @@ expect_holds(const struct model_scenario *scenario, uint32_t index)
 	for (int kind = 0; kind < MODEL_KINDS; kind++) {
 		bool held = explore(scenario, (enum model_kind)kind, effort, &result);
 
-		print_message("%-5s %-60s %8llu runs%s %s\n", model_kind_name((enum model_kind)kind),
-			scenario->name, (unsigned long long)result.runs,
-			result.complete ? ", all within the bounds" : "", result.why);
+		print_message("%-5s %-60s %8llu runs, all up to bound %u %s\n",
+			model_kind_name((enum model_kind)kind), scenario->name,
+			(unsigned long long)result.runs, result.complete, result.last.why);
 		ok &= held;
 	}
 	reached[index] = model_sites_reached();
@@ -239,7 +255,7 @@ mutant_judge(uint32_t index, enum model_mutation mutation, struct verdict *verdi
 {
 	const struct model_scenario *list[SCENARIOS];
 	uint32_t count = scenario_list(list);
-	struct model_result result;
+	struct explored result;
 	bool caught = false;
 
 	memset(verdict, 0, sizeof(*verdict));
@@ -251,7 +267,7 @@ mutant_judge(uint32_t index, enum model_mutation mutation, struct verdict *verdi
 				continue;
 			verdict->caught[kind] = caught = true;
 			verdict->by[kind] = list[i];
-			memcpy(verdict->why[kind], result.why, sizeof(result.why));
+			memcpy(verdict->why[kind], result.last.why, sizeof(result.last.why));
 		}
 	}
 	model_mutate(0, MODEL_INTACT);
@@ -291,7 +307,7 @@ every_order_taken_away_is_noticed(void **state)
 		for (int m = MODEL_WEAKER; m <= MODEL_TORN; m++) {
 			if (m == MODEL_TORN && site->op != MODEL_RMW_SEQ_CST)
 				continue;
-			bool caught = mutant_judge(i, (enum model_mutation)m, &verdict);
+			const bool caught = mutant_judge(i, (enum model_mutation)m, &verdict);
 
 			mutants++;
 			wrong += !mutant_report(site, (enum model_mutation)m, &verdict, caught);
