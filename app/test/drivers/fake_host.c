@@ -142,6 +142,8 @@ answer(uint32_t id, uint16_t type, uint64_t transaction_id, const void *payload,
 		else
 			memcpy(held.payload + spoil->offset, &spoil->value, sizeof(spoil->value));
 	}
+	if (fake_host->meddle != NULL && !fake_host->meddle(&held))
+		return;
 	if (fake_host->set.notify)
 		say_all();
 	if (fake_host->set.foreign)

@@ -65,8 +65,13 @@ struct fake_settings {
 	bool answer_first;          /* RNDIS answers come before the completion */
 };
 
+struct fake_held;
+
 struct fake_host {
 	struct fake_settings set;
+	/* May change an answer before it is sent, and what else the host says first;
+	 * false: it is not sent. NULL: nothing is changed. */
+	bool (*meddle)(struct fake_held *answer);
 	/* what the guest said, in order: NVSP types, and OIDs of SET requests */
 	uint32_t log[FAKE_LOG_MAX];
 	unsigned int log_count;
