@@ -83,7 +83,10 @@ def killed_guests(machine, kills):
         kill_at_random(server, [LOAD, "--forever", "--queues", "4"], step, SEED + i)
         check_clean(server, before, machine, i + step, short)
     assert files_below(machine.folder) == files
-    assert not [k for k in server.counters() if k.startswith("violation_")]
+    # A guest that is killed takes its memory along, and with it the pages of
+    # messages that hvsim has not read yet. Nothing else is wrong with it.
+    assert {k for k in server.counters() if k.startswith("violation_")} <= {
+        "violation_PAGE_UNKNOWN"}
 
 
 @pytest.mark.quick

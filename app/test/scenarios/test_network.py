@@ -138,8 +138,10 @@ def test_iperf3_tcp_and_udp_cross_the_guest(network, queues):
     udp = net.iperf("-u", "-b", "20M", "-l", "1400")
     # What a busy machine loses is in a counter of somebody's; most arrives.
     assert udp["sum"]["packets"] > 100 and udp["sum"]["lost_percent"] < 50
-    used = [net.pmd.xstats(p)[f"rx_q{q}_packets"] > 0 for p in (0, 1) for q in range(queues)]
-    assert all(used), used
+    # Which queues iperf3's few flows land on is up to the ports it gets.
+    for port in (0, 1):
+        used = [net.pmd.xstats(port)[f"rx_q{q}_packets"] > 0 for q in range(queues)]
+        assert sum(used) >= min(queues, 2), used
     net.end()
 
 
