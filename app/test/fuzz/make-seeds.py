@@ -130,5 +130,5 @@ def hvsim():
 
 
 if __name__ == "__main__":
-    for make in (rings, rndis, sysfs, control, world, hvsim):
+    for make in (rings, rndis, sysfs, control, hvsim):
         make()
