@@ -13,6 +13,7 @@ and fails if a test failed or one that should run could not.
   --full          everything (up to an hour): also the sanitizer builds, clang,
                   and the long scenarios; default is the quick tier
   --long          with --full: also more kernels as guests (another hour, nested)
+                  and the long scenarios in the sanitizer build
   --build DIR     where to build (default: build-test in the tree)
   --no-setup      do not look for missing packages
   --only PATTERN  only scenario tests that match (pytest -k), no unit tests
@@ -81,10 +82,10 @@ scenarios() { # folder, marker, seconds
 	local start=$SECONDS
 	say "scenarios marked $2"
 	HVSIM_BUILD=$1 timeout -k 10 "$3" /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-		--tb=short -m "$2" ${only:+-k "$only"} --junitxml "$results/scenarios-$2.xml" \
+		--tb=short -m "$2" ${only:+-k "$only"} --junitxml "$results/scenarios-${2// /-}.xml" \
 		"$tree/app/test/scenarios" || broken=1
 	say "scenarios marked $2: $((SECONDS - start)) s"
-	[ -f "$results/scenarios-$2.xml" ] ||
+	[ -f "$results/scenarios-${2// /-}.xml" ] ||
 		echo "step failed scenarios marked $2: no result" >>"$results/steps"
 }
 
@@ -117,7 +118,9 @@ if [ $tier = full ]; then
 		if [ -z "$only" ]; then
 			step "unit tests under ASan and UBSan" unit_tests "$build-asan"
 		fi
-		scenarios "$build-asan" sanitized 1500
+		sanitized="sanitized and quick"
+		[ "${HVSIM_LONG:-}" != 1 ] || sanitized=sanitized
+		scenarios "$build-asan" "$sanitized" 1500
 	fi
 	if [ -z "$only" ]; then
 		if step "build with TSan" build_tree "$build-tsan" -Db_sanitize=thread -Db_lundef=false; then
