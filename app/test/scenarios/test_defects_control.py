@@ -167,7 +167,7 @@ def test_the_link_speed_is_the_hosts(case):
 
 @defect("limits that are none", "4.6 row 20; 1.2",
         builtin="max_mtu 65535, nb_seg_max 65535, rx descriptors 65535, speeds 10G, 0 packet types",
-        ours="max_mtu 9202, nb_seg_max 32, rx descriptors 16384, speeds 40G, 12 packet types")
+        ours="max_mtu 9216, nb_seg_max 32, rx descriptors 16384, speeds 40G, 13 packet types")
 def test_the_port_tells_its_true_limits(case):
     """A NIC of 40 Gbit/s on ws2022; rte_eth_dev_info_get."""
     ops = case.up()

@@ -74,18 +74,22 @@ def test_a_refused_frame_costs_no_descriptor(case):
         builtin="afterwards it takes 0 of 32 frames", ours="afterwards it takes 32 of 32 frames")
 def test_a_queue_that_had_no_sections_works_again_when_there_are_some(case):
     """The host does not read; queue 1 uses up the send buffer, queue 0 is
-    refused 600 times; then the host completes everything."""
-    ops = case.guest("port=sink,queues=2")
+    refused 600 times; then the host completes everything. Ours would go on
+    with page lists, so those are switched off."""
+    ops = case.guest("port=sink,queues=2",
+                     devargs="tx_page_lists=0" if case.driver == "ours" else "")
     ops.ok("pool")
     ops.configure(2)
     ops.ok("txq", q=1, desc=4096)
     ops.ok("start")
     case.arm("unread")
-    assert ops("fill", q=1, n=4000, bytes=64, tries=1)["taken"] == 2730
+    taken = ops("fill", q=1, n=4000, bytes=64, tries=1)["taken"]
+    # Ours keeps four for control requests.
+    assert taken == (2726 if case.driver == "ours" else 2730)
     assert ops("fill", q=0, n=600, bytes=64, tries=600)["taken"] == 0
     case.disarm()
     case.all_sent(2)
-    wait_until(lambda: case.counter("tx_frames") == 2730, 20, "the host has read it all")
+    wait_until(lambda: case.counter("tx_frames") == taken, 20, "the host has read it all")
     ops("reap", q=1, ms=300)
     ops("reap", q=0, ms=300)
     return f"afterwards it takes {ops('tx', n=32)['taken']} of 32 frames"
