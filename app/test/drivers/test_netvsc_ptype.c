@@ -75,7 +75,7 @@ types_are_those_of_the_library(void **state)
 		quick += netvsc_ptype_quick(frame, bytes) != 0;
 		assert_int_equal(netvsc_ptype(&m), rte_net_get_ptype(&m, NULL, RTE_PTYPE_ALL_MASK));
 	}
-	assert_true(quick > 50000);
+	assert_true(quick > 10000);     /* both ways were taken */
 }
 
 static void
