@@ -21,10 +21,10 @@ MAY = {
     "vsp": ["core/", "fault/fault.h", "switch/switch.h", "switch/frame.h", "transport.h", "control/trace.h"],
     "kernel": ["core/", "transport.h", "guest/guest_proto.h", "control/trace.h"],
     "vmm": ["core/", "transport.h"],
-    "control": ["core/", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "vmm/vmm.h",
-                "transport.h"],
-    "cmd": ["core/", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h", "vmm/vmm.h",
-            "control/", "transport.h"],
+    "control": ["core/", "fault/fault.h", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h",
+                "vmm/vmm.h", "transport.h"],
+    "cmd": ["core/", "fault/fault.h", "switch/", "vsp/vsp.h", "vsp/rules.h", "kernel/kernel.h",
+            "vmm/vmm.h", "control/", "transport.h"],
     "guest": [],
 }
 

@@ -22,7 +22,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 # Defects of the built-in driver
 
 Each row is one scenario, run on hvsim with the same application
-(`app/test/ethdev`, `test_ops`) on two drivers: the one that the distribution's
+(`app/test/ethdev`, `test_lines`) on two drivers: the one that the distribution's
 DPDK 22.11.11 ships, unmodified, and ours. The outcomes are sentences that the
 tests make from what they measure, and a test fails if its sentence is not the
 one that stands here. `source` is the paragraph of the survey of the built-in

@@ -374,7 +374,7 @@ def design_files_missing():
     return errors
 
 
-TABLES = {"rules.inc": rules, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
+TABLES = {"rules.inc": rules, "faults.inc": faults, "hosts.inc": host_about, "host-profiles.inc": host_profiles,
           "kernel-profiles.inc": kernel_profiles, "ports.inc": ports, "commands.inc": commands,
           "../nics/netvsc-devargs.inc": driver_args}
 

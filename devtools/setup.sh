@@ -22,7 +22,10 @@ peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb python3-sphinx)
+full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb
+	python3-sphinx python3-myst-parser strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+# Plots of `netvsc-perf compare --html`.
+plots=(python3-matplotlib)
 # Guests that are whole kernels (devtools/guest.sh), and what they have on board.
 guest=(qemu-system-x86 busybox-static cpio ethtool)
 
@@ -38,12 +41,12 @@ done
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "setup.sh: this machine is no Debian; install by hand what provides:" \
-		"${build[*]} ${peer[*]} ${tests[*]} ${full[*]} ${guest[*]}" >&2
+		"${build[*]} ${peer[*]} ${tests[*]} ${full[*]} ${plots[*]} ${guest[*]}" >&2
 	exit 1
 fi
 
 missing=()
-for package in "${build[@]}" "${peer[@]}" "${tests[@]}" "${full[@]}" "${guest[@]}"; do
+for package in "${build[@]}" "${peer[@]}" "${tests[@]}" "${full[@]}" "${plots[@]}" "${guest[@]}"; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing+=("$package")
 done

@@ -12,8 +12,7 @@
 
 static const struct command *const commands[] = {
 	&command_run, &command_boot, &command_serve, &command_exec, &command_ctl, &command_top,
-	&command_trace,
-	&command_ports, &command_profiles,
+	&command_trace, &command_ports, &command_profiles, &command_faults,
 };
 
 static void

@@ -126,7 +126,9 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 	} cases[] = {
 		{ "", "hvsim: a command is missing; see 'hvsim --help'\n" },
 		{ "frob", "hvsim: there is no command \"frob\"; there are run, boot, serve, exec, "
-			"ctl, top, trace, ports, profiles\n" },
+			"ctl, top, trace, ports, profiles, faults\n" },
+		{ "run --fault frob -- true", "hvsim: run: there is no fault \"frob\"; see 'hvsim "
+			"faults'\n" },
 		{ "run", "hvsim: run: a command is missing: hvsim run [OPTIONS] -- COMMAND\n" },
 		{ "run --frob -- true", "hvsim: run: there is no option --frob; see 'hvsim run "
 			"--help'\n" },
@@ -163,7 +165,7 @@ a_wrong_command_line_is_status_2_and_one_line(void **state)
 		{ "ctl", "hvsim: ctl: say what to do; see 'hvsim ctl --help'\n" },
 		{ "ctl frob", "hvsim: ctl: cannot \"frob\"; there are list, counters, profiles, "
 			"guest, link, speed, network-change, offload, vf, nic, subchannel, port, "
-			"capture\n" },
+			"capture, faults, fault\n" },
 		{ "ctl nic", "hvsim: ctl: write it as: hvsim ctl nic add|remove|offer|delete "
 			"...\n" },
 		{ "ctl capture frob", "hvsim: ctl: write it as: hvsim ctl capture start|stop "

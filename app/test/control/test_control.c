@@ -308,7 +308,12 @@ a_wrong_request_is_refused_in_one_sentence(void **state)
 		{ "{\"v\":1,\"cmd\":\"frob\"}", "there is no command \"frob\"; there are: list "
 			"counters profiles guest link speed network-change offload vf nic-add "
 			"nic-remove nic-offer nic-delete subchannel-remove port-add port-remove capture-start "
-			"capture-stop trace" },
+			"capture-stop faults fault-arm fault-disarm trace" },
+		{ "{\"v\":1,\"cmd\":\"fault-arm\",\"fault\":\"frob\"}",
+			"there is no fault \"frob\"; see 'hvsim faults'" },
+		{ "{\"v\":1,\"cmd\":\"fault-arm\"}", "\"fault\" is missing or not a string" },
+		{ "{\"v\":1,\"cmd\":\"fault-disarm\",\"fault\":\"unread\"}",
+			"no fault \"unread\" is armed" },
 		{ "{\"v\":1,\"cmd\":\"list\",\"nic\":\"nic0\"}",
 			"\"list\" does not know \"nic\"" },
 		{ "{\"v\":1,\"cmd\":\"link\",\"nic\":\"nix\",\"up\":true}",

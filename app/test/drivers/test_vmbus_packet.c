@@ -168,8 +168,8 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 	desc.payload_bytes = 8;
 	assert_int_equal(put_both(&tx, &desc, 0), 0);   /* the reserve is for those */
 	page->read_index = 3;
-	desc.payload_bytes = 1024;
-	assert_int_equal(put_both(&tx, &desc, 0), -EPROTO);
+	desc.payload_bytes = 512;
+	assert_int_equal(put_both(&tx, &desc, 512), -EPROTO);
 }
 
 int

@@ -102,7 +102,6 @@ netvsc_channel_close(struct netvsc_device *dev, unsigned int index)
 
 	if (channel == NULL)
 		return;
-	channel->discarded += channel->backlog.range_head - channel->backlog.range_tail;
 	channel->vmbus = NULL;
 	channel->dead = false;
 	channel->owed_count = 0;

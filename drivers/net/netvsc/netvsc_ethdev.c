@@ -55,20 +55,6 @@ reopened(struct rte_eth_dev *eth)
 	return ret;
 }
 
-/* Before the link is closed: the host sends no more, and what it sent is
- * taken and counted. Opening the link again lets frames through again. */
-static void
-traffic_end(struct rte_eth_dev *eth)
-{
-	struct netvsc_device *dev = netvsc_device_of(eth);
-	bool receiving = dev->receiving;
-
-	if (receiving && netvsc_xact_alive(dev) == 0)
-		netvsc_ndis_set_receiving(dev, false);
-	dev->receiving = receiving;
-	netvsc_queues_drain(eth);
-}
-
 int
 netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 {
@@ -85,7 +71,9 @@ netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 		NETVSC_LOG(ERR, init, "%s: reopen: a thread does not leave its burst", dev->name);
 		return ret;
 	}
-	traffic_end(eth);
+	/* What the host has delivered by now is counted; more it keeps. */
+	netvsc_ndis_mute(dev);
+	netvsc_queues_drain(eth);
 	ret = netvsc_link_reopen(dev, netvsc_vmbus_of(eth), mtu, queues);
 	netvsc_queues_reclaim(eth);
 	if (!link_closed(dev))

@@ -57,7 +57,7 @@ queue_limits(const struct netvsc_device *dev, struct rte_eth_dev_info *info)
  * section of the send buffer. One host is known to take messages that go on in
  * the sections behind (OpenVMM); one that does not would end the channel. */
 static uint16_t
-mtu_max(const struct netvsc_device *dev)
+sendable_mtu(const struct netvsc_device *dev)
 {
 	uint32_t section = RTE_MIN(dev->host.send_section_bytes, dev->host.max_transfer_bytes);
 	uint32_t overhead = NETVSC_TX_HEADER_MAX + RTE_ETHER_HDR_LEN + dev->host.alignment - 1;
@@ -67,13 +67,27 @@ mtu_max(const struct netvsc_device *dev)
 	return (uint16_t)RTE_MIN(section - overhead, NETVSC_MTU_MAX);
 }
 
+/* A host cannot be asked what it allows: it is told an MTU once per open, and
+ * says what it made of it. NVSP 1 has no message to tell it one. */
+uint16_t
+netvsc_mtu_max(const struct netvsc_device *dev)
+{
+	uint16_t allowed = NETVSC_MTU_MAX;
+
+	if (dev->host.nvsp != 0 && dev->host.nvsp < NVSP_VERSION_2)
+		allowed = dev->host.mtu;
+	else if (dev->mtu_refused != 0)
+		allowed = (uint16_t)(dev->mtu_refused - 1);
+	return RTE_MIN(allowed, sendable_mtu(dev));
+}
+
 int
 netvsc_infos_get(struct rte_eth_dev *eth, struct rte_eth_dev_info *info)
 {
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
 	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = mtu_max(dev);
+	info->max_mtu = netvsc_mtu_max(dev);
 	info->max_rx_pktlen = (uint32_t)info->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	if ((dev->host.rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)

@@ -85,7 +85,10 @@ step_addresses(struct rte_eth_dev *eth)
 static int
 step_removal(struct rte_eth_dev *eth)
 {
-	return vmbus_device_watch(netvsc_vmbus_of(eth), netvsc_ethdev_removed);
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
+
+	vmbus->driver_data = eth;       /* what a removal is told to, from here on */
+	return vmbus_device_watch(vmbus, netvsc_ethdev_removed);
 }
 
 static int
@@ -117,24 +120,13 @@ port_init(struct rte_eth_dev *eth, void *param)
 	struct vmbus_device *vmbus = param;
 
 	netvsc_ethdev_init(eth);
-	ret = device_init(dev, vmbus, eth->data->port_id);
-	if (ret < 0)
-		return ret;
-	ret = netvsc_link_open(dev, vmbus, 1);
-	if (ret < 0)
-		failed(vmbus, "opening the link to the host", ret,
-			"the lines above say which step failed and why");
-	if (ret == 0)
-		ret = netvsc_ethdev_settle(eth);
-	if (ret == 0)
-		ret = port_addresses(eth);
-	vmbus->driver_data = eth;       /* what a removal is told to, from here on */
-	if (ret == 0)
-		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
-	if (ret == 0)
-		ret = netvsc_watch_start(dev);
-	if (ret < 0) {
-		failed(vmbus, "setting the port up", ret, "the port is not there");
+	for (unsigned int i = 0; i < RTE_DIM(init_steps); i++) {
+		int ret = init_steps[i].run(eth);
+
+		if (ret == 0)
+			continue;
+		if (init_steps[i].advice != NULL)
+			failed(vmbus, init_steps[i].name, ret, init_steps[i].advice);
 		netvsc_ethdev_destroy(eth);
 		return ret;
 	}

@@ -77,13 +77,13 @@ netvsc_ptype_quick(const uint8_t *frame, uint32_t bytes)
 	}
 }
 
-/* The packet type of an mbuf, as rte_net_get_ptype() says. */
+/* The packet type of an mbuf, of these layers, as rte_net_get_ptype() says. */
 static inline uint32_t
-netvsc_ptype(const struct rte_mbuf *m)
+netvsc_ptype(const struct rte_mbuf *m, uint32_t layers)
 {
 	uint32_t type = netvsc_ptype_quick(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 
-	return type != 0 ? type : rte_net_get_ptype(m, NULL, RTE_PTYPE_ALL_MASK);
+	return type != 0 ? type : rte_net_get_ptype(m, NULL, layers);
 }
 
 #endif /* NETVSC_PTYPE_H */

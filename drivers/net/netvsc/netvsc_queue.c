@@ -127,6 +127,7 @@ netvsc_rx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 		return;
 	eth->data->rx_queues[queue_id] = NULL;
 	netvsc_rx_run_drop(rxq, false);
+	netvsc_stats_keep_rx(device_of(eth), rxq);
 	rte_free(rxq);
 }
 

@@ -85,7 +85,7 @@ mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_
 	}
 	mbuf_vlan(rxq, m, view);
 	if (rxq->want_ptype)
-		m->packet_type = netvsc_ptype(m);
+		m->packet_type = netvsc_ptype(m, PTYPES);
 }
 
 /* ---- copying ---- */

@@ -128,14 +128,14 @@ struct queue_sums {
 static struct queue_sums
 tx_sums(struct pair tx)
 {
-	uint64_t packets = TX_SINCE(txq, packets), refused = TX_SINCE(txq, host_errors);
-	uint64_t bytes = TX_SINCE(txq, bytes), refused_bytes = TX_SINCE(txq, host_error_bytes);
+	uint64_t packets = TX_SINCE(tx, packets), refused = TX_SINCE(tx, host_errors);
+	uint64_t bytes = TX_SINCE(tx, bytes), refused_bytes = TX_SINCE(tx, host_error_bytes);
 
 	return (struct queue_sums) {
 		.packets = packets >= refused ? packets - refused : 0,
 		.bytes = bytes >= refused_bytes ? bytes - refused_bytes : 0,
-		.errors = refused + TX_SINCE(txq, rejected) + TX_SINCE(txq, bad_offloads) +
-			TX_SINCE(txq, unsendable),
+		.errors = refused + TX_SINCE(tx, rejected) + TX_SINCE(tx, bad_offloads) +
+			TX_SINCE(tx, unsendable),
 	};
 }
 
@@ -161,7 +161,7 @@ rx_add(const struct rte_eth_dev *eth, struct rte_eth_stats *stats NETVSC_COMPAT_
 		stats->ibytes += sums.bytes;
 		stats->ierrors += sums.errors;
 		stats->rx_nombuf += RX_SINCE(rx, mbuf_waits);
-		if (NETVSC_COMPAT_QSTATS_OF(stats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (!NETVSC_COMPAT_QSTATS_HAVE(stats, i))
 			continue;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ipackets[i] = sums.packets;
 		NETVSC_COMPAT_QSTATS_OF(stats)->q_ibytes[i] = sums.bytes;
