@@ -62,7 +62,7 @@ run() { # target
 	local name=$1 program=$build/app/test/fuzz/fuzz_$1 finds=$build/finds/$1 ret
 	mkdir -p "$finds" "$build/corpus/$name"
 	"$program" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 -max_len=8192 \
-		-print_final_stats=1 -artifact_prefix="$finds/" "$build/corpus/$name" \
+		-print_final_stats=1 -close_fd_mask=3 -artifact_prefix="$finds/" "$build/corpus/$name" \
 		"$corpus/$name" >"$build/finds/$name.log" 2>&1
 	ret=$?
 	printf '%-16s %s, %s executions, coverage %s\n' "$name" \

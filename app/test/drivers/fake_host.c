@@ -442,8 +442,11 @@ rndis_set(const struct rndis_oid_request *request, const uint8_t *message)
 	};
 
 	heard(request->oid);
-	if (request->info_offset != 20)
+	if (request->info_offset != 20 || request->header.msg_bytes < sizeof(*request) ||
+	    request->info_bytes > request->header.msg_bytes - sizeof(*request)) {
 		wrong("information that is not behind the request");
+		return;
+	}
 	if (set->refuse_oid == request->oid) {
 		reply.status = set->refuse_status;
 		if (set->refuse_count != 0 && --set->refuse_count == 0)
@@ -462,8 +465,10 @@ rndis_request(uint64_t tid, const uint8_t *message, uint32_t bytes)
 	struct rndis_set_complete alive = { .header.type = RNDIS_KEEPALIVE | RNDIS_COMPLETION };
 
 	memcpy(&request, message, RTE_MIN(bytes, (uint32_t)sizeof(request)));
-	if (request.header.msg_bytes != bytes)
+	if (request.header.msg_bytes != bytes) {
 		wrong("an RNDIS message whose length is not its own");
+		return;
+	}
 	if (!fake_host->set.answer_first)
 		answer(FAKE_RNDIS_TAKEN, VMBUS_PACKET_COMPLETION, tid, &taken, sizeof(taken));
 	if (request.header.type == RNDIS_INIT) {
@@ -505,6 +510,11 @@ packet_rndis(const struct vmbus_packet_header *header, const uint8_t *packet)
 		wrong("an RNDIS message without a wish for completion");
 	if (header->type == VMBUS_PACKET_INBAND) {
 		fake_host->by_section++;
+		if ((uint64_t)nvsp.section_idx * fake_host->set.send_section_bytes +
+		    nvsp.section_bytes > FAKE_SEND_BYTES) {
+			wrong("a section outside the send buffer");
+			return;
+		}
 		rndis_request(header->transaction_id, fake_world.send +
 			nvsp.section_idx * fake_host->set.send_section_bytes, nvsp.section_bytes);
 		return;

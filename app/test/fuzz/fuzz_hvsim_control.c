@@ -40,6 +40,8 @@ step(struct fuzz_input *in)
 		return;
 	}
 	message = fuzz_exact(in, &bytes);
+	host.gather = message;
+	host.gather_bytes = bytes;
 	if (op % 8 == 5)
 		guest_send_packet(0, types[op / 8 % 4], op / 32 % 2, message, bytes);
 	else if (op % 8 == 4)
@@ -48,6 +50,8 @@ step(struct fuzz_input *in)
 		guest_send(0, message, bytes);
 	else
 		guest_rndis(message, bytes);
+	host.gather = NULL;
+	host.gather_bytes = 0;
 	free(message);
 }
 

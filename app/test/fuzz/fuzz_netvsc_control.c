@@ -68,6 +68,18 @@ host_writes(void)
 	fake_world_write(&packet);
 }
 
+/* The host keeps to what it said of its send buffer. */
+static void
+remember(const struct fake_held *answer)
+{
+	struct nvsp_send_buffer_complete complete;
+
+	memcpy(&complete, answer->payload, sizeof(complete));
+	if (answer->type == VMBUS_PACKET_COMPLETION &&
+	    complete.type == NVSP_SEND_BUFFER_COMPLETE)
+		fake_host->set.send_section_bytes = complete.section_bytes;
+}
+
 static bool
 meddle(struct fake_held *answer)
 {
@@ -104,6 +116,7 @@ meddle(struct fake_held *answer)
 	default:
 		break;
 	}
+	remember(answer);
 	return true;
 }
 

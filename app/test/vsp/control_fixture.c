@@ -305,7 +305,8 @@ tx_gather(struct vsp_channel *channel, const struct host_packet *packet, void *c
 	(void)packet;
 	if (host.gather_error < 0)
 		return host.gather_error;
-	memcpy(copy, host.gather, HV_MIN(size, host.gather_bytes));
+	if (host.gather_bytes != 0)
+		memcpy(copy, host.gather, HV_MIN(size, host.gather_bytes));
 	return (int)host.gather_bytes;
 }
 

@@ -85,7 +85,7 @@ sw_input(struct sw_port *from, const struct frame *frames, unsigned int n)
 		rx_output(from, frames, n);
 		return;
 	}
-	for (unsigned int i = 0; i < n && fake.frame_count < FAKE_FRAMES_MAX; i++) {
+	for (unsigned int i = 0; i < n && fake.frame_count < fake.frames_max; i++) {
 		struct fake_frame *to = &fake.frames[fake.frame_count++];
 
 		to->bytes = frames[i].bytes;
@@ -209,7 +209,8 @@ fake_start(const struct fake_options *options)
 	fake.send = pages_alloc(fake.send_bytes);
 	fake.memory = pages_alloc(FAKE_PAGES * HV_PAGE_BYTES);
 	fake.copy = pages_alloc(FAKE_PAGES * HV_PAGE_BYTES);
-	fake.frames = calloc(FAKE_FRAMES_MAX, sizeof(*fake.frames));
+	fake.frames_max = options->frames_max != 0 ? options->frames_max : FAKE_FRAMES_MAX;
+	fake.frames = calloc(fake.frames_max, sizeof(*fake.frames));
 	fake.nic.recv_base = fake.recv;
 	fake.nic.recv_bytes = fake.recv_bytes;
 	fake.nic.send_base = fake.send;

@@ -56,7 +56,7 @@ struct fake {
 	/* the switch */
 	bool echo;
 	struct fake_frame *frames;
-	unsigned int frame_count;
+	unsigned int frame_count, frames_max;
 	unsigned int batches;
 	/* the control half */
 	unsigned int nvsp_messages, rndis_messages, sections_freed, subchannels_opened, resets;
@@ -73,6 +73,7 @@ struct fake_options {
 	uint32_t sections;              /* 0: 64 */
 	uint32_t frame_max;             /* 0: 1514 */
 	uint32_t nvsp;                  /* 0: 6.1 */
+	unsigned int frames_max;        /* that are kept; 0: FAKE_FRAMES_MAX */
 };
 
 /* An operational NIC with open channels; 0 on success: for cmocka set-ups. */
