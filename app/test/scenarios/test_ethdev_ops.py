@@ -224,6 +224,9 @@ def test_descriptor_numbers_are_checked_reported_and_within_the_limits(machine, 
             got = ops.ok("qinfo", 0, 0)
             assert (got["rx"]["nb_desc"], got["rx"]["free_thresh"]) == (rxd, 8)
             assert (got["tx"]["nb_desc"], got["tx"]["free_thresh"]) == (txd, txd // 4)
+    # The default threshold goes with every number of descriptors.
+    ops.ok("queues", 0, 1, 1, f"txd={info['tx_desc'][0]}")
+    assert ops.ok("qinfo", 0, 0)["tx"]["free_thresh"] == info["tx_desc"][0] // 4
     ops.ok("queues", 0, 1, 1)
     assert ops.ok("qinfo", 0, 0)["tx"]["nb_desc"] == 512        # the default it tells
     ops.ok("start", 0)

@@ -50,7 +50,8 @@ queue_limits(const struct netvsc_device *dev, struct rte_eth_dev_info *info)
 		.burst_size = BURST_DEFAULT, .ring_size = NETVSC_DESC_DEFAULT, .nb_queues = 1,
 	};
 	info->default_txportconf = info->default_rxportconf;
-	info->default_txconf.tx_free_thresh = NETVSC_DESC_DEFAULT / 4;
+	/* 0, a quarter of nb_desc: any number would be too large for some nb_desc. */
+	info->default_txconf.tx_free_thresh = 0;
 }
 
 /* The longest frame that there is a way for: without page lists it must fit a
