@@ -385,6 +385,7 @@ def test_compare_has_all_ratios_by_their_names(tmp_path):
 
 
 @pytest.mark.full
+@pytest.mark.long
 def test_compare_writes_a_report_that_needs_no_other_file(tmp_path):
     need_root()     # for the veth pair of af_packet
     page = tmp_path / "compare.html"
