@@ -44,7 +44,7 @@ class Terminal:
     def write(self, line):
         os.write(self.terminal, (line + "\n").encode())
 
-    def wait(self, pattern, seconds=15, start=0):
+    def wait(self, pattern, seconds=60, start=0):
         """Waits until the output from `start` on matches; returns the match."""
         end = time.monotonic() + seconds
         with self.more:
@@ -57,7 +57,7 @@ class Terminal:
                     raise Trouble(f"testpmd did not say {pattern!r}:\n{self.text[-3000:]}")
                 self.more.wait(min(left, 0.2))
 
-    def sync(self, seconds=15):
+    def sync(self, seconds=60):
         """Until all commands so far are done: asks for something that is none."""
         start = len(self.text)
         mark = f"mark{time.monotonic_ns()}"
@@ -65,7 +65,7 @@ class Terminal:
         # It is echoed first, then found to be no command.
         self.wait(mark + r".*(Command not found|Bad arguments)", seconds, start)
 
-    def __call__(self, *commands, seconds=15):
+    def __call__(self, *commands, seconds=60):
         """Runs commands; returns what they printed."""
         start = len(self.text)
         for command in commands:
