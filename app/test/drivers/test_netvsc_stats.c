@@ -28,6 +28,13 @@ rx(struct fake_data *d)
 }
 
 static void
+fill(struct fake_frame *frames, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		frames[i] = frame(60);
+}
+
+static void
 lose_malformed(struct fake_data *d)
 {
 	struct fake_frame frames[3] = { frame(60), frame(60), frame(60) };
@@ -83,8 +90,9 @@ lose_run(struct fake_data *d)
 static void
 lose_excess(struct fake_data *d)
 {
-	const struct fake_frame frames[64] = { [0 ... 63] = frame(60) };
+	struct fake_frame frames[64];
 
+	fill(frames, 64);
 	for (unsigned int i = 0; i < 3; i++)
 		fake_data_send(d, frames, i < 2 ? 64 : 5);
 	d->pool.keep = d->pool.count;           /* none is delivered meanwhile */
@@ -115,8 +123,9 @@ lose_bad_transfer(struct fake_data *d)
 static void
 lose_at_stop(struct fake_data *d)
 {
-	const struct fake_frame frames[7] = { [0 ... 6] = frame(60) };
+	struct fake_frame frames[7];
 
+	fill(frames, 7);
 	fake_data_send(d, frames, 7);
 	assert_int_equal(netvsc_rx_queue_stop(d->eth, 0), 0);
 	assert_int_equal(netvsc_rx_queue_start(d->eth, 0), 0);
