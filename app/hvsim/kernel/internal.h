@@ -2,8 +2,8 @@
 #ifndef HVSIM_KERNEL_INTERNAL_H
 #define HVSIM_KERNEL_INTERNAL_H
 
-/* What the files of the guest's kernel (vm.c, device.c, driver.c, monitor.c,
- * idle.c, tree.c, attr.c) share among themselves. */
+/* What the files of the guest's kernel (vm.c, grave.c, device.c, driver.c,
+ * monitor.c, idle.c, tree.c, attr.c) share among themselves. */
 
 #include <sys/types.h>
 
@@ -23,9 +23,14 @@
 /* Ends hvsim's own mapping; the memory lives on for the guest. */
 void shm_unmap(struct shm *shm);
 
-/* ---- vm.c ---- */
-/* Revokes a ring some time after the guest could know; takes shm over. */
+/* ---- grave.c ---- */
+/* Revokes a ring some time after every thread of the guest could know, at the
+ * latest after 10 s; takes shm over. */
 void grave_bury(struct kern_vm *vm, struct shm *shm);
+/* Revokes all that is left. */
+void graves_destroy(struct kern_vm *vm);
+
+/* ---- vm.c ---- */
 /* The guest's kernel dies of an oops: as soon as no callback is under way. */
 void vm_oops(struct hv_channel *channel);
 

@@ -144,7 +144,7 @@ struct kern_vm {                /* is a struct hv_guest */
 	struct idle *idle;
 	struct kern_monitor *monitor;
 	struct kern_device *gone;       /* rescinded, files still open */
-	struct kern_grave *graves;      /* memory waiting to be revoked */
+	struct kern_graves *graves;     /* memory waiting to be revoked; NULL: none yet */
 	bool new_id[KERN_DRIVER_COUNT]; /* the driver was told of NICs */
 	bool crashed;                   /* its kernel oopsed; until all files are closed */
 	struct engine_timer crash_timer;

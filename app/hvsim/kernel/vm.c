@@ -15,62 +15,11 @@
 #include "../core/log.h"
 #include "internal.h"
 
-/* After a rescind became readable the ring pages stay this long. */
-#define REVOKE_NS 50000000u
 #define UIO_MAJOR_DEFAULT 243u
 /* Where Linux begins to number GPADLs. */
 #define GPADL_FIRST 0xe1e10u
 
 static struct kern_vm *vms;
-
-/* ---- memory that will be revoked ---- */
-
-struct kern_grave {
-	struct kern_grave *next;
-	struct kern_vm *vm;
-	struct shm shm;
-	struct engine_timer timer;
-};
-
-static void
-grave_free(struct kern_grave *grave)
-{
-	struct kern_grave **link = &grave->vm->graves;
-
-	while (*link != grave)
-		link = &(*link)->next;
-	*link = grave->next;
-	engine_timer_cancel(&grave->timer);
-	shm_revoke(&grave->shm);
-	shm_destroy(&grave->shm);
-	free(grave);
-}
-
-static void
-on_revoke(void *arg)
-{
-	grave_free(arg);
-}
-
-void
-grave_bury(struct kern_vm *vm, struct shm *shm)
-{
-	struct kern_grave *grave = calloc(1, sizeof(*grave));
-
-	shm_unmap(shm);
-	if (grave == NULL || shm->bytes == 0 || shm->fd < 0) {
-		free(grave);
-		shm_revoke(shm);
-		shm_destroy(shm);
-		return;
-	}
-	grave->vm = vm;
-	grave->shm = *shm;
-	grave->next = vm->graves;
-	vm->graves = grave;
-	*shm = (struct shm) { .fd = -1 };
-	engine_timer_arm(&grave->timer, engine_now_ns() + REVOKE_NS, on_revoke, grave);
-}
 
 /* ---- a guest kernel that dies ---- */
 
@@ -304,8 +253,7 @@ vm_devices_destroy(struct kern_vm *vm)
 		vm->gone = device->next;
 		device_destroy(device);
 	}
-	while (vm->graves != NULL)
-		grave_free(vm->graves);
+	graves_destroy(vm);
 }
 
 /* Takes halves. Sockets first: the last releases close what is open. */

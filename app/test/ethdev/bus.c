@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -259,6 +260,16 @@ mode_refused(unsigned int count, const char *devargs)
 	return 0;
 }
 
+/* The processor time of this thread. */
+static uint64_t
+ran_ms(void)
+{
+	struct timespec ran;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+	return (uint64_t)ran.tv_sec * 1000 + (uint64_t)ran.tv_nsec / 1000000;
+}
+
 /* Bursts until the event, then some more, which must move nothing. */
 static int
 until_removed(uint16_t port)
@@ -280,9 +291,8 @@ until_removed(uint16_t port)
 	if (m == NULL)
 		return -ENOMEM;
 	frame_fill(m);
-	/* Longer than the host leaves the rings in place. */
-	end = rte_get_timer_cycles() + rte_get_timer_hz() / 5;
-	while (rte_get_timer_cycles() < end)
+	/* Longer than the host leaves the rings in place to a thread that runs. */
+	for (uint64_t until = ran_ms() + 120; ran_ms() < until;)
 		if (receive(port) != 0 || rte_eth_tx_burst(port, 0, &m, 1) != 0)
 			return -EPROTO;
 	rte_pktmbuf_free(m);

@@ -294,37 +294,6 @@ the_ring_file_is_early_or_late_as_the_kernel_has_it(void **state)
 }
 
 static void
-ring_memory_is_revoked_50_ms_after_a_rescind_and_not_before(void **state)
-{
-	uint8_t *primary, *sub, *recv;
-
-	(void)state;
-	fixture_start(&f, "");
-	fixture_offer(&f, true);
-	assert_int_equal(kern_device_open(f.device), 0);
-	fixture_subchannel(&f, 1);
-	primary = mmap(NULL, 4u << 20, PROT_READ | PROT_WRITE, MAP_SHARED,
-		f.device->primary->ring.fd, 0);
-	sub = mmap(NULL, 4u << 20, PROT_READ | PROT_WRITE, MAP_SHARED,
-		f.channel[1].handle->ring.fd, 0);
-	recv = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, f.device->recv.fd, 0);
-	assert_true(primary != MAP_FAILED && sub != MAP_FAILED && recv != MAP_FAILED);
-	fixture_rescind(&f);
-	assert_int_equal(fake.gone, 1);
-	assert_int_equal(f.channel[0].closed, 0);
-	clock_advance(49 * MS);
-	assert_true(readable(primary) && readable(sub));
-	clock_advance(2 * MS);
-	assert_false(readable(primary) || readable(sub));
-	assert_true(readable(recv));    /* the kernel counts these pages */
-	munmap(primary, 4u << 20);
-	munmap(sub, 4u << 20);
-	munmap(recv, 4096);
-	kern_device_release(f.device);
-	fixture_stop(&f);
-}
-
-static void
 a_rescinded_device_lives_until_its_last_file_is_released(void **state)
 {
 	struct kern_device *old;
@@ -545,7 +514,6 @@ main(void)
 			a_subchannel_rescinded_alone_keeps_ring_and_folder_until_the_device_is_closed),
 		cmocka_unit_test(a_host_may_rescind_subchannels_while_they_are_closed),
 		cmocka_unit_test(the_ring_file_is_early_or_late_as_the_kernel_has_it),
-		cmocka_unit_test(ring_memory_is_revoked_50_ms_after_a_rescind_and_not_before),
 		cmocka_unit_test(a_rescinded_device_lives_until_its_last_file_is_released),
 		cmocka_unit_test(a_thousand_rescinds_and_reoffers_leak_nothing),
 		cmocka_unit_test(a_vm_that_is_destroyed_with_everything_open_leaves_nothing),
