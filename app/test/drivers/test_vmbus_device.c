@@ -477,6 +477,49 @@ a_device_is_not_closed_under_a_handler_that_runs(void **state)
 	vmbus_device_unwatch(&device);
 }
 
+static unsigned int second_told;
+
+/* Ends when the other device is known to be gone: nothing else ends it. */
+static void
+on_removed_until_the_second_is_gone(struct vmbus_device *which)
+{
+	__atomic_store_n(&world.in_handler, 1, __ATOMIC_SEQ_CST);
+	wait_for(which->driver_data, 1);
+	__atomic_fetch_add(&world.removed, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+on_second_removed(struct vmbus_device *which)
+{
+	(void)which;
+	__atomic_fetch_add(&second_told, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Conformance: 10. */
+static void
+a_rescind_is_noticed_while_the_handler_of_another_one_runs(void **state)
+{
+	struct vmbus_shared shared = { 0 };
+	struct vmbus_device second = {
+		.name = "second", .shared = &shared,
+	};
+
+	(void)state;
+	second_told = 0;
+	world.events_result = -EIO;
+	device.driver_data = &shared.gone;
+	watch_start(on_removed_until_the_second_is_gone);
+	event_now();
+	wait_for(&world.in_handler, 1);
+	world.event_fd = second.fd = eventfd(1, EFD_CLOEXEC);
+	assert_int_equal(vmbus_device_watch(&second, on_second_removed), 0);
+	wait_for(&second_told, 1);
+	assert_int_equal(world.removed, 1);
+	vmbus_device_unwatch(&second);
+	vmbus_device_unwatch(&device);
+	close(second.fd);
+}
+
 /* Conformance: 11. */
 static void
 watching_leaves_neither_thread_nor_descriptor_behind(void **state)
@@ -512,6 +555,7 @@ main(void)
 		CASE(nobody_waits_for_rings_of_a_device_that_is_gone),
 		CASE(a_rescind_is_told_once_and_interrupts_are_not_taken_for_one),
 		CASE(a_device_is_not_closed_under_a_handler_that_runs),
+		CASE(a_rescind_is_noticed_while_the_handler_of_another_one_runs),
 		CASE(watching_leaves_neither_thread_nor_descriptor_behind),
 	};
 

@@ -4,7 +4,8 @@
  * Noticing that the host has taken a device away. From that moment its rings
  * are other people's memory, so this has a thread of its own, which does
  * nothing else: on EAL's interrupt thread it would wait for whatever callback
- * an application runs there.
+ * an application runs there. Telling of it is a second thread's: a log that
+ * blocks, or a lock that is held, must not keep the first from the next device.
  */
 
 #include "vmbus_driver.h"
@@ -23,48 +24,52 @@
 
 #define WATCHED_MAX 256u
 
-/* `life` guards starting and ending the thread, which takes `lock` alone. */
+/* `life` guards starting and ending the threads; `lock` what they share; `telling`
+ * is held while somebody is told, and taken before `lock`. */
 static struct {
-	pthread_mutex_t life, lock;
-	pthread_t thread;
-	int epoll_fd, end_fd;
+	pthread_mutex_t life, lock, telling;
+	pthread_t thread, teller;
+	int epoll_fd, end_fd, tell_fd;
+	bool ending;                                    /* for the teller, under lock */
 	struct vmbus_device *device[WATCHED_MAX];       /* under lock */
+	bool untold[WATCHED_MAX];                       /* it is gone; under lock */
 	unsigned int count;
 } watch = {
-	.life = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
-	.epoll_fd = -1, .end_fd = -1,
+	.life = PTHREAD_MUTEX_INITIALIZER, .telling = PTHREAD_MUTEX_INITIALIZER,
+	.epoll_fd = -1, .end_fd = -1, .tell_fd = -1,
 };
+
+/* Whoever holds it hurries as long as the thread that hurries waits for it. */
+static void
+lock_create(void)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&watch.lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
 
 /* Where all cores poll, the thread would wait for its turn. Not allowed: then it
  * has to. */
 static void
-thread_hurry(pthread_t thread, bool hurry)
+thread_hurry(pthread_t thread)
 {
-	const int policy = hurry ? SCHED_FIFO : SCHED_OTHER;
 	const struct sched_param param = {
-		.sched_priority = sched_get_priority_min(policy),
+		.sched_priority = sched_get_priority_min(SCHED_FIFO),
 	};
 
-	pthread_setschedparam(thread, policy, &param);
+	pthread_setschedparam(thread, SCHED_FIFO, &param);
 }
 
-/* Either interrupts that a masked ring cannot raise, or the end. True: the end. */
-static bool
-device_event(struct vmbus_device *device)
+static void
+wake(int fd)
 {
-	uint32_t count;
+	const uint64_t one = 1;
 
-	if (vmbus_uio_events(device->fd, &count) != -EIO)
-		return false;
-	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
-	/* The descriptor stays readable for ever: once is enough. */
-	epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
-	/* What follows may spin for a lock whose holder we would keep from a core. */
-	thread_hurry(pthread_self(), false);
-	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
-	device->removed(device);
-	thread_hurry(pthread_self(), true);
-	return true;
+	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 }
 
 static int
@@ -74,6 +79,24 @@ slot_find(const struct vmbus_device *device)
 		if (watch.device[i] == device)
 			return (int)i;
 	return -ENOSPC;
+}
+
+/* ---- noticing ---- */
+
+/* Either interrupts that a masked ring cannot raise, or the end. True: the end. */
+static bool
+device_event(struct vmbus_device *device, int slot)
+{
+	uint32_t count;
+
+	if (vmbus_uio_events(device->fd, &count) != -EIO)
+		return false;
+	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
+	/* The descriptor stays readable for ever: once is enough. */
+	epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
+	watch.untold[slot] = true;
+	wake(watch.tell_fd);
+	return true;
 }
 
 static void *
@@ -86,7 +109,7 @@ watch_loop(void *arg)
 
 	(void)arg;
 	for (;;) {
-		int n = epoll_wait(watch.epoll_fd, &event, 1, -1);
+		int slot, n = epoll_wait(watch.epoll_fd, &event, 1, -1);
 		bool end = false;
 
 		if (n < 0 && errno == EINTR)
@@ -95,31 +118,91 @@ watch_loop(void *arg)
 			return NULL;
 		pthread_mutex_lock(&watch.lock);
 		/* It may have been unwatched, and freed, since. */
-		if (slot_find(event.data.ptr) >= 0)
-			end = device_event(event.data.ptr);
+		slot = slot_find(event.data.ptr);
+		if (slot >= 0)
+			end = device_event(event.data.ptr, slot);
 		pthread_mutex_unlock(&watch.lock);
 		if (!end)
 			nanosleep(&pause, NULL);
 	}
 }
 
-static void
-thread_end(void)
-{
-	uint64_t one = 1;
+/* ---- telling ---- */
 
-	if (watch.thread != 0 && write(watch.end_fd, &one, sizeof(one)) == sizeof(one))
+/* The next device to tell of; NULL: none. */
+static struct vmbus_device *
+untold_take(bool *ending)
+{
+	struct vmbus_device *device = NULL;
+
+	pthread_mutex_lock(&watch.lock);
+	*ending = watch.ending;
+	for (unsigned int i = 0; i < WATCHED_MAX && device == NULL; i++) {
+		if (watch.untold[i])
+			device = watch.device[i];
+		watch.untold[i] = watch.untold[i] && device == NULL;
+	}
+	pthread_mutex_unlock(&watch.lock);
+	return device;
+}
+
+static void *
+tell_loop(void *arg)
+{
+	struct vmbus_device *device;
+	bool ending = false;
+	uint64_t count;
+
+	(void)arg;
+	while (!ending) {
+		if (read(watch.tell_fd, &count, sizeof(count)) < 0 && errno != EINTR)
+			return NULL;
+		/* Unwatching waits for this, so the device stays. */
+		pthread_mutex_lock(&watch.telling);
+		while ((device = untold_take(&ending)) != NULL) {
+			VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
+			device->removed(device);
+		}
+		pthread_mutex_unlock(&watch.telling);
+	}
+	return NULL;
+}
+
+/* ---- the threads ---- */
+
+static void
+close_all(void)
+{
+	int *const fds[] = { &watch.end_fd, &watch.tell_fd, &watch.epoll_fd };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static void
+threads_end(void)
+{
+	if (watch.thread != 0) {
+		wake(watch.end_fd);
 		pthread_join(watch.thread, NULL);
-	watch.thread = 0;
-	if (watch.end_fd >= 0)
-		close(watch.end_fd);
-	if (watch.epoll_fd >= 0)
-		close(watch.epoll_fd);
-	watch.end_fd = watch.epoll_fd = -1;
+	}
+	if (watch.teller != 0) {
+		pthread_mutex_lock(&watch.lock);
+		watch.ending = true;
+		pthread_mutex_unlock(&watch.lock);
+		wake(watch.tell_fd);
+		pthread_join(watch.teller, NULL);
+	}
+	watch.thread = watch.teller = 0;
+	watch.ending = false;
+	close_all();
 }
 
 static int
-thread_create(void)
+thread_create(pthread_t *thread, void *(*loop)(void *arg), const char *name)
 {
 	sigset_t all, before;
 	cpu_set_t cpus;
@@ -128,35 +211,39 @@ thread_create(void)
 	/* The application's signals are not for this thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&watch.thread, NULL, watch_loop, NULL);
+	ret = pthread_create(thread, NULL, loop, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (ret != 0) {
-		watch.thread = 0;
+		*thread = 0;
 		return -ret;
 	}
 	/* Whoever starts it may be bound to one busy core. */
 	memset(&cpus, 0xff, sizeof(cpus));
-	pthread_setaffinity_np(watch.thread, sizeof(cpus), &cpus);
-	pthread_setname_np(watch.thread, "vmbus-watch");
-	thread_hurry(watch.thread, true);
+	pthread_setaffinity_np(*thread, sizeof(cpus), &cpus);
+	pthread_setname_np(*thread, name);
 	return 0;
 }
 
 static int
-thread_start(void)
+threads_start(void)
 {
 	struct epoll_event end = { .events = EPOLLIN };
 	int ret = 0;
 
 	watch.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watch.end_fd = eventfd(0, EFD_CLOEXEC);
-	if (watch.epoll_fd < 0 || watch.end_fd < 0 ||
+	watch.tell_fd = eventfd(0, EFD_CLOEXEC);
+	if (watch.epoll_fd < 0 || watch.end_fd < 0 || watch.tell_fd < 0 ||
 	    epoll_ctl(watch.epoll_fd, EPOLL_CTL_ADD, watch.end_fd, &end) < 0)
 		ret = -errno;
 	if (ret == 0)
-		ret = thread_create();
-	if (ret < 0)
-		thread_end();
+		ret = thread_create(&watch.teller, tell_loop, "vmbus-tell");
+	if (ret == 0)
+		ret = thread_create(&watch.thread, watch_loop, "vmbus-watch");
+	if (ret == 0)
+		thread_hurry(watch.thread);
+	else
+		threads_end();
 	return ret;
 }
 
@@ -179,18 +266,20 @@ watch_add(struct vmbus_device *device)
 int
 vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int ret = 0;
 
+	pthread_once(&once, lock_create);
 	pthread_mutex_lock(&watch.life);
 	device->removed = removed;
 	if (watch.count == 0)
-		ret = thread_start();
+		ret = threads_start();
 	if (ret == 0) {
 		ret = watch_add(device);
 		if (ret == 0)
 			watch.count++;
 		else if (watch.count == 0)
-			thread_end();
+			threads_end();
 	}
 	device->watched = ret == 0;
 	pthread_mutex_unlock(&watch.life);
@@ -204,15 +293,19 @@ vmbus_device_unwatch(struct vmbus_device *device)
 
 	pthread_mutex_lock(&watch.life);
 	if (device->watched) {
-		/* Waits for a handler that runs, which waits for nothing. */
 		pthread_mutex_lock(&watch.lock);
 		epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
 		slot = slot_find(device);
-		if (slot >= 0)
+		if (slot >= 0) {
 			watch.device[slot] = NULL;
+			watch.untold[slot] = false;
+		}
 		pthread_mutex_unlock(&watch.lock);
+		/* Waits for a handler that runs, which waits for nothing. */
+		pthread_mutex_lock(&watch.telling);
+		pthread_mutex_unlock(&watch.telling);
 		if (--watch.count == 0)
-			thread_end();
+			threads_end();
 	}
 	device->watched = false;
 	device->removed = NULL;
