@@ -46,12 +46,14 @@ static const char usage[] =
 	"  --slice N        bursts between two readings (default 1024)\n"
 	"  --pause US       before each round trip, so that the host falls asleep (default 0)\n"
 	"  --yield          give the core away on an empty poll: the host shares it\n"
+	"  --stay           when all is told, keep the ports open until SIGTERM\n"
 	"  --macswap        exchange MAC addresses of what is sent back\n"
 	"  --help\n";
 
 enum {
 	OPT_BYTES = 1, OPT_BURST, OPT_QUEUES, OPT_WINDOW, OPT_FRAMES, OPT_WARMUP, OPT_SECONDS,
-	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_MACSWAP, OPT_HELP,
+	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_STAY, OPT_MACSWAP,
+	OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -68,6 +70,7 @@ static const struct option long_options[] = {
 	{ "slice", required_argument, NULL, OPT_SLICE },
 	{ "pause", required_argument, NULL, OPT_PAUSE },
 	{ "yield", no_argument, NULL, OPT_YIELD },
+	{ "stay", no_argument, NULL, OPT_STAY },
 	{ "macswap", no_argument, NULL, OPT_MACSWAP },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
@@ -156,6 +159,9 @@ parse_option(struct work_options *o, int opt, char *text)
 	switch (opt) {
 	case OPT_YIELD:
 		o->yield = true;
+		return true;
+	case OPT_STAY:
+		o->stay = true;
 		return true;
 	case OPT_MACSWAP:
 		o->macswap = true;
@@ -252,6 +258,15 @@ timer_calibrate(void)
 
 /* ---- the work ---- */
 
+/* Whoever still polls the other end may not bear that this one goes. */
+static void
+stay(const struct work *work)
+{
+	fflush(stdout);
+	while (!work->stopped)
+		rte_delay_us_sleep(1000);
+}
+
 static int
 traffic(struct work *work)
 {
@@ -261,6 +276,8 @@ traffic(struct work *work)
 		err = work_rtt(work);
 	else if (err == 0 && (err = work_run(work)) == 0)
 		print(work);
+	if (err == 0 && work->options.stay)
+		stay(work);
 	work_ports_close(work);
 	return err;
 }

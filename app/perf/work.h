@@ -38,6 +38,7 @@ struct work_options {
 	uint32_t burst, queues, window, mbufs;
 	uint64_t frames, warmup;        /* stop after so many; the first do not count */
 	double seconds;
+	bool stay;                      /* until SIGTERM, when all is told */
 	bool yield;                     /* give the core away on an empty poll */
 	bool macswap;
 	bool hash, csum, vlan, rsc;     /* offloads switched on */

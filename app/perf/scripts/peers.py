@@ -6,6 +6,7 @@ and af_packet on a veth pair. Each is a closed loop between two processes of
 import contextlib
 import dataclasses
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -78,16 +79,31 @@ def both(setup, peer, places, words, seconds):
         if peer.socket:
             wait_for(Path(places["dir"]) / peer.socket, host)
         time.sleep(SETTLE_S)
-        result = machine.finished(command(setup, setup.guest_cpu, f"peerg{os.getpid()}",
-                                          peer.guest.format(**places),
-                                          ["loop", *words, "--seconds", seconds]))
-        host.terminate()        # it says its figures
-        out, err = machine.ended(host, 30)
-        result["peer"] = machine.answer(0, out, err)
+        result = guest_figures(command(setup, setup.guest_cpu, f"peerg{os.getpid()}",
+                                       peer.guest.format(**places),
+                                       ["loop", *words, "--seconds", seconds, "--stay"]), host)
     finally:
         if host.poll() is None:
             machine.end(host)
     return result
+
+
+def guest_figures(words, host):
+    """Those of the guest side, and under "peer" those of the host side, which
+    ends first: memif's driver does not bear a client that goes while it is
+    polled, and dies of it now and then."""
+    guest = machine.start(words)
+    try:
+        select.select([guest.stdout], [], [], machine.SECONDS_MAX)  # all is told at once
+        host.terminate()        # it says its figures
+        out, err = machine.ended(host, 30)
+        peer = machine.answer(host.returncode, out, err)
+        guest.terminate()
+        out, err = machine.ended(guest, 30)
+        return {**machine.answer(guest.returncode, out, err), "peer": peer}
+    finally:
+        if guest.poll() is None:
+            machine.end(guest)
 
 
 def loop(setup, name, words, seconds):

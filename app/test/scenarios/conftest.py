@@ -154,7 +154,7 @@ class Machine:
         self.count += 1
         return self.folder / f"{self.count}-{name}"
 
-    def run(self, options, command, timeout=60):
+    def run(self, options, command, timeout=120):
         stats = self.path("stats.json")
         command = [HVSIM, "run", "--stats-json", stats, *options, "--", *command]
         done = run(self.reachable(command), timeout=timeout, env=self.env, user=self.user,
@@ -198,7 +198,7 @@ class Server:
             if self.proc.poll() is not None:
                 pytest.fail(f"hvsim serve ended:\n{self.log.read_text()}")
             return self.control.exists() and self.try_ctl("list") is not None
-        wait_until(ready, 10, "hvsim serve answers")
+        wait_until(ready, 60, "hvsim serve answers")
 
     def try_ctl(self, *words):
         done = run([HVSIM, "ctl", "--control", self.control, "--json", *words], timeout=20)
@@ -241,7 +241,7 @@ class Server:
         if self.proc.poll() is None:
             self.proc.send_signal(signal.SIGTERM)
             try:
-                self.proc.wait(10)
+                self.proc.wait(30)
             except subprocess.TimeoutExpired:
                 kill_group(self.proc)
                 pytest.fail("hvsim serve did not end on SIGTERM")

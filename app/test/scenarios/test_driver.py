@@ -249,7 +249,7 @@ def sink(server):
 
 def arriving(server, more=1000):
     seen = sink(server).get("gen_received", 0)
-    wait_until(lambda: sink(server).get("gen_received", 0) >= seen + more, 10,
+    wait_until(lambda: sink(server).get("gen_received", 0) >= seen + more, 60,
                f"{more} more frames arrive")
 
 
@@ -390,10 +390,10 @@ def test_a_reset_port_works_again(machine, plugin):
 def test_a_link_that_goes_and_comes_is_told(machine, plugin):
     server, pmd = forwarder(machine, plugin)
     server.ctl("link", "left", "down")
-    pmd.wait("link state change event", 10)
+    pmd.wait("link state change event", 60)
     server.ctl("speed", "left", "25G")
     server.ctl("link", "left", "up")
-    wait_until(lambda: "25 Gbps" in pmd("show port summary all"), 10, "the new speed is seen")
+    wait_until(lambda: "25 Gbps" in pmd("show port summary all"), 60, "the new speed is seen")
     pmd.quit()
 
 
@@ -406,7 +406,7 @@ def test_a_transmit_only_program_sends_for_ever_while_frames_come_in(machine, pl
     pmd("start")
     for _ in range(5):
         seen = server.counters().get("tx_frames", 0)
-        wait_until(lambda s=seen: server.counters().get("tx_frames", 0) > s + 50000, 10,
+        wait_until(lambda s=seen: server.counters().get("tx_frames", 0) > s + 50000, 60,
                    "50,000 more frames are sent")
     pmd.quit()
     no_violations(server)

@@ -26,7 +26,7 @@ class Testpmd(Terminal):
         super().__init__(server.guest_command(command), server.machine.env,
                          server.machine.folder)
         server.guests.append(self.proc)
-        self.wait("testpmd> $", 30)
+        self.wait("testpmd> $", 60)
 
     def stats(self, port):
         text = self(f"show port stats {port}")

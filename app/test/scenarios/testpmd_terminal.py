@@ -127,7 +127,7 @@ class Terminal:
         """Ends it as a user would."""
         self.write("quit")
         try:
-            self.proc.wait(20)
+            self.proc.wait(60)
         except subprocess.TimeoutExpired:
             trouble = self.trouble("testpmd does not end")
             self.end()
