@@ -520,6 +520,28 @@ a_rescind_is_noticed_while_the_handler_of_another_one_runs(void **state)
 	close(second.fd);
 }
 
+/* Conformance: 10. */
+static void
+a_rescind_that_was_noticed_is_told_before_the_watch_ends(void **state)
+{
+	struct vmbus_shared shared = { 0 };
+	struct vmbus_device second = { .name = "second", .shared = &shared };
+
+	(void)state;
+	second_told = 0;
+	world.events_result = -EIO;
+	watch_start(on_removed_slowly);
+	event_now();
+	wait_for(&world.in_handler, 1);
+	world.event_fd = second.fd = eventfd(1, EFD_CLOEXEC);
+	assert_int_equal(vmbus_device_watch(&second, on_second_removed), 0);
+	wait_for(&shared.gone, 1);
+	vmbus_device_unwatch(&second);
+	assert_int_equal(second_told, 1);
+	vmbus_device_unwatch(&device);
+	close(second.fd);
+}
+
 /* Conformance: 11. */
 static void
 watching_leaves_neither_thread_nor_descriptor_behind(void **state)
@@ -556,6 +578,7 @@ main(void)
 		CASE(a_rescind_is_told_once_and_interrupts_are_not_taken_for_one),
 		CASE(a_device_is_not_closed_under_a_handler_that_runs),
 		CASE(a_rescind_is_noticed_while_the_handler_of_another_one_runs),
+		CASE(a_rescind_that_was_noticed_is_told_before_the_watch_ends),
 		CASE(watching_leaves_neither_thread_nor_descriptor_behind),
 	};
 

@@ -88,7 +88,7 @@ class Soak:
         self.multicast = {n: [] for n in NAMES}
         self.ops = self.rests = 0
         self.op = "the start"
-        self.counts, self.recent = {}, []
+        self.counts, self.recent, self.logged = {}, [], []
         self.base = None
         self.lost = {"counted": 0, "removal": 0, "host": 0}
         self.last_rest = {n: dict.fromkeys(UNDER_WAY, 0) for n in NAMES}
@@ -105,6 +105,7 @@ class Soak:
         are added up, whoever stopped the forwarding."""
         with self.pmd.more:
             text, self.pmd.text = self.pmd.text, ""
+        self.logged += re.findall(r"(?m)^(?:VMBUS|NETVSC).*$", text)
         ports = self.ports()
         for port, rx, tx, dropped in re.findall(
                 r"Forward statistics for port (\d+) +-+\s+RX-packets: (\d+).*?"
@@ -352,13 +353,14 @@ class Soak:
             if not wrong:
                 break
             if time.monotonic() > end:
-                raise Broken(f"since the last rest: {self.recent}: " + "; ".join(wrong))
+                raise Broken(f"since the last rest: {self.recent}: " + "; ".join(wrong) +
+                             "; the driver said: " + ("; ".join(self.logged) or "nothing"))
             now = self.host("counters")
         for name, values in self.residue.items():
             for what, value in values.items():
                 self.lost["removal"] += max(value - self.last_rest[name][what], 0)
             self.ledger[name].removals = 0
-        self.last_rest, self.recent = self.residue, []
+        self.last_rest, self.recent, self.logged = self.residue, [], []
 
     def wrong(self, now):
         """What does not hold."""

@@ -146,6 +146,13 @@ untold_take(bool *ending)
 	return device;
 }
 
+static void
+tell(struct vmbus_device *device)
+{
+	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
+	device->removed(device);
+}
+
 static void *
 tell_loop(void *arg)
 {
@@ -159,10 +166,8 @@ tell_loop(void *arg)
 			return NULL;
 		/* Unwatching waits for this, so the device stays. */
 		pthread_mutex_lock(&watch.telling);
-		while ((device = untold_take(&ending)) != NULL) {
-			VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
-			device->removed(device);
-		}
+		while ((device = untold_take(&ending)) != NULL)
+			tell(device);
 		pthread_mutex_unlock(&watch.telling);
 	}
 	return NULL;
@@ -289,6 +294,7 @@ vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_dev
 void
 vmbus_device_unwatch(struct vmbus_device *device)
 {
+	bool untold = false;
 	int slot;
 
 	pthread_mutex_lock(&watch.life);
@@ -297,12 +303,15 @@ vmbus_device_unwatch(struct vmbus_device *device)
 		epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
 		slot = slot_find(device);
 		if (slot >= 0) {
+			untold = watch.untold[slot];
 			watch.device[slot] = NULL;
 			watch.untold[slot] = false;
 		}
 		pthread_mutex_unlock(&watch.lock);
 		/* Waits for a handler that runs, which waits for nothing. */
 		pthread_mutex_lock(&watch.telling);
+		if (untold)
+			tell(device);
 		pthread_mutex_unlock(&watch.telling);
 		if (--watch.count == 0)
 			threads_end();
