@@ -436,7 +436,9 @@ rx_flush_all(struct vsp_nic *nic)
 	for (unsigned int i = 0; i < nic->channel_end; i++) {
 		struct vsp_channel *channel = &nic->channel[i];
 
-		if (channel->range_count == 0)
+		/* Full ones are in the ring already, and perhaps not published. */
+		if (channel->range_count == 0 &&
+		    channel->to_guest.write == channel->to_guest.committed)
 			continue;
 		rx_flush(channel);
 		channel_commit(channel);

@@ -251,6 +251,24 @@ frames_of_a_round_share_a_transfer_up_to_the_limit(void **state)
 	assert_int_equal(fake.nic.channel[0].counters.rx_transfers, 3);
 }
 
+static void
+a_transfer_that_is_just_full_is_published_at_once_though_its_channel_sleeps(void **state)
+{
+	struct fake_packet packet;
+	struct frame frames[32];
+
+	(void)state;
+	fake.nic.config.frames_per_transfer = 16;
+	for (unsigned int i = 0; i < 32; i++)
+		frames[i] = (struct frame) { .data = data, .bytes = 60 };
+	channel_prepare_sleep(&fake.nic);
+	assert_int_equal(fake.nic.channel[0].state, CHANNEL_ASLEEP);
+	rx_output(&fake.nic.port, frames, 32);
+	fake_poll();
+	assert_int_equal(take_transfer(0, &packet), 16);
+	assert_int_equal(take_transfer(0, &packet), 16);
+}
+
 /* ---- information ---- */
 
 static const struct {
@@ -469,6 +487,8 @@ main(void)
 		CASE(openvmm_ranges_are_as_long_as_the_sub_allocation),
 		CASE_FAST(openvmm_ranges_are_as_long_as_the_sub_allocation),
 		CASE(the_transfer_says_buffer_data_channel_and_no_section),
+		CASE(a_transfer_that_is_just_full_is_published_at_once_though_its_channel_sleeps),
+		CASE_FAST(a_transfer_that_is_just_full_is_published_at_once_though_its_channel_sleeps),
 		CASE(frames_of_a_round_share_a_transfer_up_to_the_limit),
 		CASE_FAST(frames_of_a_round_share_a_transfer_up_to_the_limit),
 		CASE(checksum_information_tells_the_truth),
