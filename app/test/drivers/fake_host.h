@@ -102,9 +102,13 @@ struct fake_host {
 	bool watched;
 
 	/* what EAL was asked for */
-	void (*alarm)(void *arg);
-	void *alarm_arg;
-	unsigned int callbacks;
+	struct fake_alarm {
+		void (*call)(void *arg);
+		void *arg;
+		uint64_t us;
+	} alarm[2];
+	unsigned int callbacks;     /* of the link */
+	unsigned int resets, removals;  /* events that ask for a reset, or tell of the end */
 	uint16_t callback_status[8];    /* of the link, at each */
 };
 
@@ -122,8 +126,10 @@ void fake_host_complete(uint64_t transaction_id, const void *payload, uint32_t b
 /* The answers that silence kept back are sent after all. */
 void fake_host_release(void);
 
-/* Runs the alarm that was set; false if none was. */
+/* Runs the next alarm that was set; false if none was. */
 bool fake_alarm_run(void);
+/* Runs the one that is due last: what is done from time to time. */
+bool fake_alarm_run_last(void);
 
 /* Did the guest say these, in this order, with anything in between? Ends at 0. */
 bool fake_host_heard(const uint32_t *sequence);

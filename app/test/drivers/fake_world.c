@@ -112,6 +112,13 @@ vmbus_channel_signal(struct vmbus_channel *channel)
 	fake_world.acting = false;
 }
 
+void
+vmbus_channel_set_latency(struct vmbus_channel *channel, uint32_t latency_us)
+{
+	RTE_SET_USED(channel);
+	RTE_SET_USED(latency_us);
+}
+
 int
 vmbus_device_open(struct vmbus_device *device)
 {
@@ -228,32 +235,60 @@ rte_mem_virt2iova(const void *addr)
 int
 rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback cb, void *arg)
 {
-	RTE_SET_USED(us);
-	assert_null(fake_host->alarm);
-	fake_host->alarm = cb;
-	fake_host->alarm_arg = arg;
+	unsigned int i = 0;
+
+	while (fake_host->alarm[i].call != NULL)
+		i++;
+	assert_true(i < RTE_DIM(fake_host->alarm));
+	/* None is set twice. */
+	assert_true(i == 0 || fake_host->alarm[0].call != cb);
+	fake_host->alarm[i] = (struct fake_alarm){ cb, arg, us };
 	return 0;
 }
 
 int
 rte_eal_alarm_cancel(rte_eal_alarm_callback cb, void *arg)
 {
-	RTE_SET_USED(cb);
 	RTE_SET_USED(arg);
-	fake_host->alarm = NULL;
+	for (unsigned int i = 0; i < RTE_DIM(fake_host->alarm); i++)
+		if (fake_host->alarm[i].call == cb)
+			fake_host->alarm[i].call = NULL;
 	return 1;
+}
+
+static bool
+alarm_run(struct fake_alarm *alarm)
+{
+	struct fake_alarm due = *alarm;
+
+	if (due.call == NULL)
+		return false;
+	alarm->call = NULL;
+	due.call(due.arg);
+	return true;
+}
+
+/* Which of the two is due later; 0 if there is none of them. */
+static unsigned int
+alarm_last(void)
+{
+	const struct fake_alarm *alarm = fake_host->alarm;
+
+	return alarm[1].call != NULL && (alarm[0].call == NULL || alarm[1].us > alarm[0].us);
 }
 
 bool
 fake_alarm_run(void)
 {
-	void (*alarm)(void *arg) = fake_host->alarm;
+	unsigned int last = alarm_last();
 
-	if (alarm == NULL)
-		return false;
-	fake_host->alarm = NULL;
-	alarm(fake_host->alarm_arg);
-	return true;
+	return alarm_run(&fake_host->alarm[fake_host->alarm[!last].call != NULL ? !last : last]);
+}
+
+bool
+fake_alarm_run_last(void)
+{
+	return alarm_run(&fake_host->alarm[alarm_last()]);
 }
 
 int
@@ -263,7 +298,12 @@ rte_eth_dev_callback_process(struct rte_eth_dev *dev, enum rte_eth_event_type ev
 	/* A callback may ask for anything: no lock may be held. */
 	assert_false(rte_spinlock_is_locked(&fake_world.channel.lock));
 	assert_false(rte_spinlock_is_locked(&fake_host->dev.xact.lock));
-	assert_int_equal(event, RTE_ETH_EVENT_INTR_LSC);
+	if (event != RTE_ETH_EVENT_INTR_LSC) {
+		assert_true(event == RTE_ETH_EVENT_INTR_RESET || event == RTE_ETH_EVENT_INTR_RMV);
+		fake_host->resets += event == RTE_ETH_EVENT_INTR_RESET;
+		fake_host->removals += event == RTE_ETH_EVENT_INTR_RMV;
+		return 0;
+	}
 	if (fake_host->callbacks < RTE_DIM(fake_host->callback_status))
 		fake_host->callback_status[fake_host->callbacks] =
 			dev->data->dev_link.link_status;

@@ -18,6 +18,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_poll.h"
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
@@ -115,7 +116,7 @@ netvsc_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 	if (unlikely(!netvsc_gate_enter(&txq->gate)))
 		return 0;
-	if (likely(!txq->channel->dead && !vmbus_gone(txq->channel->dev->vmbus)))
+	if (likely(!netvsc_channel_dead(txq->channel) && !vmbus_gone(txq->channel->dev->vmbus)))
 		sent = netvsc_tx_submit(txq, pkts, nb_pkts);
 	netvsc_gate_leave(&txq->gate);
 	return sent;

@@ -9,6 +9,8 @@
 
 #include <rte_malloc.h>
 
+#include "netvsc_event.h"
+
 static struct netvsc_channel *
 channel_create(struct netvsc_device *dev, unsigned int index)
 {
@@ -103,11 +105,51 @@ netvsc_channel_close(struct netvsc_device *dev, unsigned int index)
 	if (channel == NULL)
 		return;
 	channel->vmbus = NULL;
-	channel->dead = false;
+	__atomic_store_n(&channel->dead, false, __ATOMIC_RELAXED);
 	channel->owed_count = 0;
 	/* Frames that came since the queues were drained are nobody's. */
 	channel->discarded += channel->backlog.range_head - channel->backlog.range_tail;
 	backlog_reset(&channel->backlog);
+}
+
+/* ---- beyond repair ---- */
+
+/* True the first time. */
+static bool
+channel_kill(struct netvsc_channel *channel)
+{
+	if (netvsc_channel_dead(channel))
+		return false;
+	__atomic_store_n(&channel->dead, true, __ATOMIC_RELAXED);
+	channel->ring_errors++;
+	netvsc_event_broken(channel->dev);
+	return true;
+}
+
+void
+netvsc_channel_kill_rx(struct netvsc_channel *channel)
+{
+	if (channel_kill(channel))
+		NETVSC_LOG(ERR, rx, "%s: channel %u: its receive ring makes no sense: the channel is"
+			" dead until the port is reset", channel->dev->name, channel->index);
+}
+
+void
+netvsc_channel_kill_tx(struct netvsc_channel *channel)
+{
+	if (channel_kill(channel))
+		NETVSC_LOG(ERR, tx, "%s: channel %u: the host's index in the transmit ring is none:"
+			" the channel is dead until the port is reset", channel->dev->name,
+			channel->index);
+}
+
+bool
+netvsc_channels_broken(const struct netvsc_device *dev)
+{
+	for (unsigned int i = 0; i < dev->channel_count; i++)
+		if (netvsc_channel_dead(dev->channel[i]))
+			return true;
+	return false;
 }
 
 void

@@ -21,4 +21,22 @@ void netvsc_channel_close(struct netvsc_device *dev, unsigned int index);
 /* At the end of the port; takes what open() and fit() half made. */
 void netvsc_channel_destroy(struct netvsc_device *dev, unsigned int index);
 
+/*
+ * A ring is beyond repair: nobody knows where the next packet starts. The
+ * channel moves nothing from now on; the application is told once per port,
+ * by RTE_ETH_EVENT_INTR_RESET, until the link has been opened again. Under the
+ * channel's lock; never blocks. `dead` is only ever set under that lock.
+ */
+void netvsc_channel_kill_rx(struct netvsc_channel *channel);
+void netvsc_channel_kill_tx(struct netvsc_channel *channel);
+
+static inline bool
+netvsc_channel_dead(const struct netvsc_channel *channel)
+{
+	return __atomic_load_n(&channel->dead, __ATOMIC_RELAXED);
+}
+
+/* Whether one of the open channels is dead. */
+bool netvsc_channels_broken(const struct netvsc_device *dev);
+
 #endif /* NETVSC_CHANNEL_H */

@@ -41,6 +41,13 @@ link_closed(const struct netvsc_device *dev)
 	return dev->vmbus == NULL;
 }
 
+/* Closed, or with a channel that only opening it again revives. */
+static bool
+link_broken(const struct netvsc_device *dev)
+{
+	return link_closed(dev) || netvsc_channels_broken(dev);
+}
+
 /* The link is there again, whatever it was asked to be. */
 static int
 reopened(struct rte_eth_dev *eth)
@@ -80,7 +87,7 @@ netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 		settled = reopened(eth);
 	netvsc_xact_unlock(dev);
 	if (link_closed(dev))
-		rte_eth_dev_callback_process(eth, RTE_ETH_EVENT_INTR_RESET, NULL);
+		netvsc_event_broken(dev);
 	return ret < 0 ? ret : settled;
 }
 
@@ -132,7 +139,7 @@ link_for(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	int ret = 0;
 
-	if (link_closed(dev) || mtu != dev->mtu ||
+	if (link_broken(dev) || mtu != dev->mtu ||
 	    (queues > dev->channel_count && dev->channel_count > 1)) {
 		ret = netvsc_ethdev_reopen(eth, mtu, RTE_MAX(queues, dev->channel_count));
 	} else if (queues > dev->channel_count) {
@@ -169,13 +176,14 @@ netvsc_dev_configure(struct rte_eth_dev *eth)
 	return netvsc_rss_configure(eth);
 }
 
-/* A stop may have given the link up: what needs its channels opens it again. */
+/* A stop may have given the link up, or the host spoilt a ring: what needs the
+ * channels opens them again. */
 static int
 link_needed(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 
-	if (!link_closed(dev))
+	if (!link_broken(dev))
 		return 0;
 	return netvsc_ethdev_reopen(eth, dev->mtu,
 		RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues));
@@ -228,16 +236,31 @@ netvsc_dev_start(struct rte_eth_dev *eth)
 	return 0;
 }
 
+/* A host that refuses, does not answer or is gone does not keep the port from
+ * stopping. */
+static void
+receiving_end(struct netvsc_device *dev)
+{
+	uint32_t wait_ms;
+
+	netvsc_xact_lock(dev);
+	wait_ms = netvsc_xact_hurry(dev);
+	if (netvsc_xact_alive(dev) == 0)
+		netvsc_ndis_set_receiving(dev, false);
+	dev->receiving = false;
+	netvsc_xact_relax(dev, wait_ms);
+	netvsc_xact_unlock(dev);
+}
+
+/* Bounded: 2 s for the host to answer, 1 s for a burst to end, 1 s for messages
+ * under way, and if there are any left, 2 s more to take leave. */
 static int
 netvsc_dev_stop(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	int ret;
 
-	/* A host that refuses, or is gone, does not keep the port from stopping. */
-	if (netvsc_xact_alive(dev) == 0)
-		netvsc_ndis_set_receiving(dev, false);
-	dev->receiving = false;
+	receiving_end(dev);
 	ret = netvsc_queues_stop(eth);
 	if (ret < 0) {
 		NETVSC_LOG(ERR, init, "%s: stop: a thread does not leave its burst", dev->name);

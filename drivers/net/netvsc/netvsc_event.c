@@ -62,6 +62,7 @@ event_alarm(void *arg)
 {
 	struct netvsc_device *dev = arg;
 	struct netvsc_notified *notified = &dev->xact.notified;
+	enum rte_eth_event_type event = RTE_ETH_EVENT_UNKNOWN;
 	uint32_t pending;
 
 	/* In this order: what is raised meanwhile arms another alarm. */
@@ -77,10 +78,15 @@ event_alarm(void *arg)
 	if ((pending & NETVSC_EVENT_DATA_PATH) != 0)
 		NETVSC_LOG(INFO, control, "%s: the host switched the data path to %s", dev->name,
 			notified->data_path == NVSP_DATA_PATH_VF ? "the VF" : "synthetic");
-	/* Last: the application may close the port in its callback, and dev is gone. */
+	/* It may have been opened again by somebody else meanwhile. */
+	if ((pending & NETVSC_EVENT_BROKEN) != 0 &&
+	    __atomic_load_n(&notified->broken_told, __ATOMIC_SEQ_CST) != 0)
+		event = RTE_ETH_EVENT_INTR_RESET;
 	if ((pending & NETVSC_EVENT_REMOVED) != 0)
-		rte_eth_dev_callback_process(&rte_eth_devices[dev->port_id],
-			RTE_ETH_EVENT_INTR_RMV, NULL);
+		event = RTE_ETH_EVENT_INTR_RMV;
+	/* Last: the application may close the port in its callback, and dev is gone. */
+	if (event != RTE_ETH_EVENT_UNKNOWN)
+		rte_eth_dev_callback_process(&rte_eth_devices[dev->port_id], event, NULL);
 }
 
 void
@@ -94,6 +100,19 @@ netvsc_event_raise(struct netvsc_device *dev, uint32_t events)
 	/* Out of memory: the next event tries again, and tells of both. */
 	if (rte_eal_alarm_set(1, event_alarm, dev) != 0)
 		__atomic_store_n(&notified->armed, 0, __ATOMIC_SEQ_CST);
+}
+
+void
+netvsc_event_broken(struct netvsc_device *dev)
+{
+	if (__atomic_exchange_n(&dev->xact.notified.broken_told, 1, __ATOMIC_SEQ_CST) == 0)
+		netvsc_event_raise(dev, NETVSC_EVENT_BROKEN);
+}
+
+void
+netvsc_event_repaired(struct netvsc_device *dev)
+{
+	__atomic_store_n(&dev->xact.notified.broken_told, 0, __ATOMIC_SEQ_CST);
 }
 
 void

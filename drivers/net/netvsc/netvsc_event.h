@@ -16,9 +16,14 @@
 #define NETVSC_EVENT_VF             0x8u    /* association changed */
 #define NETVSC_EVENT_DATA_PATH      0x10u   /* the host switched it */
 #define NETVSC_EVENT_REMOVED        0x20u   /* the device is gone */
+#define NETVSC_EVENT_BROKEN         0x40u   /* a channel is dead: only a reset helps */
 
 /* Never blocks; may be called with locks held. */
 void netvsc_event_raise(struct netvsc_device *dev, uint32_t events);
+/* The port is of no use until its link is opened again. The application is told
+ * of it once; netvsc_event_repaired() when that has happened. Never block. */
+void netvsc_event_broken(struct netvsc_device *dev);
+void netvsc_event_repaired(struct netvsc_device *dev);
 /* Waits for a handler that runs and forgets what is pending: before dev is
  * freed. Not from a handler, nor with the control lock held. */
 void netvsc_event_cancel(struct netvsc_device *dev);

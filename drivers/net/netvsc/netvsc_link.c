@@ -16,9 +16,6 @@
 #include "netvsc_rndis.h"
 #include "netvsc_rss.h"
 
-/* A host that does not answer is not waited for long when leaving it. */
-#define DETACH_WAIT_MS 2000u
-
 /* ---- attach ---- */
 
 static int
@@ -141,19 +138,17 @@ void
 netvsc_link_detach(struct netvsc_device *dev)
 {
 	uint32_t wait_ms;
-	int ret;
+	int ret = 0;
 
 	netvsc_xact_lock(dev);
-	wait_ms = dev->xact.wait_ms;
-	dev->xact.wait_ms = RTE_MIN(wait_ms, DETACH_WAIT_MS);
-	ret = netvsc_xact_alive(dev);
+	wait_ms = netvsc_xact_hurry(dev);
 	for (unsigned int i = 0; i < RTE_DIM(detach_steps); i++)
 		if ((dev->host.attached & detach_steps[i].attached) != 0 &&
-		    ret != -ETIMEDOUT && ret != -ENODEV)
+		    ret != -ETIMEDOUT && netvsc_xact_alive(dev) == 0)
 			ret = detach_steps[i].run(dev);
 	dev->host.attached = 0;
 	dev->filter = 0;
-	dev->xact.wait_ms = wait_ms;
+	netvsc_xact_relax(dev, wait_ms);
 	netvsc_xact_unlock(dev);
 }
 
@@ -203,6 +198,8 @@ netvsc_link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned
 	ret = link_open(dev, vmbus, queues);
 	if (ret < 0)
 		netvsc_link_close(dev, vmbus);
+	else
+		netvsc_event_repaired(dev);
 	netvsc_xact_unlock(dev);
 	return ret;
 }

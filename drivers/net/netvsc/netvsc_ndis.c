@@ -146,11 +146,14 @@ void
 netvsc_ndis_mute(struct netvsc_device *dev)
 {
 	const uint32_t filter = 0;
+	uint32_t wait_ms;
 
 	netvsc_xact_lock(dev);
+	wait_ms = netvsc_xact_hurry(dev);
 	if (dev->filter != 0 && netvsc_xact_alive(dev) == 0 &&
 	    netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter)) == 0)
 		dev->filter = filter;
+	netvsc_xact_relax(dev, wait_ms);
 	netvsc_xact_unlock(dev);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_channel.h"
 #include "rndis_packet.h"
 
 /* Old hosts know no larger ones, newer ones pad theirs to it. */
@@ -50,6 +51,8 @@ send_once(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 	ret = vmbus_packet_put(&channel->tx, desc, 0);
 	if (ret == 0)
 		signal = vmbus_tx_ring_publish(&channel->tx);
+	else if (ret == -EPROTO)
+		netvsc_channel_kill_tx(dev->channel[0]);
 	rte_spinlock_unlock(&channel->lock);
 	if (signal)
 		vmbus_channel_signal(channel);

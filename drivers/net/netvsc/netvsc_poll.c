@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_channel.h"
 #include "rndis_packet.h"
 
 /* Acknowledgements of control and of bad transfers that may wait for room; when
@@ -26,18 +27,6 @@
 
 /* Control messages are short; the longest answer is a list of OIDs. */
 #define INBAND_BYTES_MAX 256u
-
-/* Beyond repair: nobody knows where the next packet starts. */
-static void
-channel_kill(struct netvsc_channel *channel, const char *why)
-{
-	if (channel->dead)
-		return;
-	channel->dead = true;
-	channel->ring_errors++;
-	NETVSC_LOG(ERR, rx, "port %u channel %u: %s: the channel is dead until the port is reset",
-		channel->dev->port_id, channel->index, why);
-}
 
 /* ---- acknowledgements ---- */
 
@@ -56,7 +45,7 @@ ack_put(struct netvsc_channel *channel, uint64_t transaction_id)
 	if (ret == 0)
 		channel->acks++;
 	else if (ret == -EPROTO)
-		channel_kill(channel, "the host's index in the transmit ring is none");
+		netvsc_channel_kill_tx(channel);
 	return ret;
 }
 
@@ -300,7 +289,7 @@ netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
 		taken++;
 	}
 	if (ret < 0)
-		channel_kill(channel, "its receive ring makes no sense");
+		netvsc_channel_kill_rx(channel);
 	if (taken > 0)
 		*signal |= vmbus_rx_ring_publish(ring);
 	acks_write(channel);

@@ -11,6 +11,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_poll.h"
 #include "netvsc_stats.h"
 
@@ -313,7 +314,7 @@ channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq 
 	unsigned int taken;
 	bool signal = false;
 
-	if (channel->vmbus == NULL || channel->dead)
+	if (channel->vmbus == NULL || netvsc_channel_dead(channel))
 		return false;
 	rte_spinlock_lock(&channel->vmbus->lock);
 	taken = netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
@@ -367,7 +368,7 @@ txq_drain(struct netvsc_txq *txq)
 		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus))
 			return 0;
 		channel_drain(txq->channel, false, txq);
-		if (txq->free_count == txq->channel->tx_slots.count || txq->channel->dead)
+		if (txq->free_count == txq->channel->tx_slots.count || netvsc_channel_dead(txq->channel))
 			return 0;
 		nanosleep(&pause, NULL);
 	}
@@ -532,23 +533,33 @@ netvsc_queues_open_gates(struct rte_eth_dev *eth)
 
 /* ---- after the link was closed ---- */
 
+/* What the host has not completed by now it never will. */
+static void
+txq_reclaim(struct netvsc_txq *txq)
+{
+	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
+
+	netvsc_tx_reap(txq, UINT32_MAX);
+	for (uint32_t id = 0; id < slots->count; id++) {
+		struct netvsc_tx_slot *slot = &slots->slot[id];
+
+		if ((slot->state & 1) != 0) {
+			txq->counters.abandoned += slot->frames;
+			txq->counters.abandoned_bytes += slot->bytes;
+		}
+		rte_pktmbuf_free(slot->mbuf);
+		slot->mbuf = NULL;
+		__atomic_store_n(&slot->state, 0, __ATOMIC_RELAXED);
+	}
+	txq_reset(txq);
+}
+
 void
 netvsc_queues_reclaim(struct rte_eth_dev *eth)
 {
-	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
-		struct netvsc_txq *txq = eth->data->tx_queues[i];
-		struct netvsc_tx_slots *slots;
-
-		if (txq == NULL)
-			continue;
-		slots = &txq->channel->tx_slots;
-		for (uint32_t id = 0; id < slots->count; id++) {
-			rte_pktmbuf_free(slots->slot[id].mbuf);
-			slots->slot[id].mbuf = NULL;
-			slots->slot[id].state = 0;
-		}
-		txq_reset(txq);
-	}
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
+		if (eth->data->tx_queues[i] != NULL)
+			txq_reclaim(eth->data->tx_queues[i]);
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 

@@ -28,8 +28,8 @@ static const struct counter rx_counters[] = {
 #define TX(name) { #name, offsetof(struct netvsc_tx_counters, name) }
 static const struct counter tx_counters[] = {
 	TX(packets), TX(bytes), TX(messages), TX(page_lists), TX(rejected), TX(bad_offloads),
-	TX(unsendable), TX(host_errors), TX(host_error_bytes), TX(no_section), TX(no_slot),
-	TX(ring_full),
+	TX(unsendable), TX(host_errors), TX(host_error_bytes), TX(abandoned), TX(abandoned_bytes),
+	TX(no_section), TX(no_slot), TX(ring_full),
 };
 
 #define CHANNEL(name) { #name, offsetof(struct netvsc_channel, name) }
@@ -124,12 +124,14 @@ struct queue_sums {
 	uint64_t packets, bytes, errors;
 };
 
-/* What the host refused was not sent after all. */
+/* What the host refused was not sent after all; of what it never completed
+ * nobody knows. */
 static struct queue_sums
 tx_sums(struct pair tx)
 {
-	uint64_t packets = TX_SINCE(tx, packets), refused = TX_SINCE(tx, host_errors);
-	uint64_t bytes = TX_SINCE(tx, bytes), refused_bytes = TX_SINCE(tx, host_error_bytes);
+	uint64_t packets = TX_SINCE(tx, packets), bytes = TX_SINCE(tx, bytes);
+	uint64_t refused = TX_SINCE(tx, host_errors) + TX_SINCE(tx, abandoned);
+	uint64_t refused_bytes = TX_SINCE(tx, host_error_bytes) + TX_SINCE(tx, abandoned_bytes);
 
 	return (struct queue_sums) {
 		.packets = packets >= refused ? packets - refused : 0,

@@ -13,11 +13,13 @@
 
 #include "netvsc_tx.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_frame.h"
 #include "netvsc_poll.h"
 
@@ -398,13 +400,16 @@ static uint16_t
 burst_put(struct netvsc_txq *txq, struct tx_burst *burst)
 {
 	uint16_t sent = 0;
+	int ret = 0;
 
 	if (!burst->locked)
 		rte_spinlock_lock(&txq->channel->vmbus->lock);
 	burst->locked = true;
-	while (sent < burst->messages &&
-	       message_send(txq, &burst->message[sent], burst->page_list[sent]) == 0)
+	while (sent < burst->messages && (ret = message_send(txq, &burst->message[sent],
+			burst->page_list[sent])) == 0)
 		sent++;
+	if (unlikely(ret == -EPROTO))
+		netvsc_channel_kill_tx(txq->channel);
 	return sent;
 }
 

@@ -26,6 +26,8 @@ struct netvsc_tx_counters {
 	uint64_t unsendable;        /* no section holds them, and no page list either */
 	uint64_t host_errors;       /* frames the host refused */
 	uint64_t host_error_bytes;
+	uint64_t abandoned;         /* frames the host still had when the link was closed */
+	uint64_t abandoned_bytes;
 	uint64_t no_section, no_slot, ring_full;        /* bursts cut short by these */
 };
 

@@ -17,6 +17,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_notify.h"
 #include "netvsc_poll.h"
 
@@ -128,6 +129,21 @@ netvsc_xact_unlock(struct netvsc_device *dev)
 	pthread_mutex_unlock(&dev->xact.mutex);
 }
 
+uint32_t
+netvsc_xact_hurry(struct netvsc_device *dev)
+{
+	uint32_t before_ms = dev->xact.wait_ms;
+
+	dev->xact.wait_ms = RTE_MIN(before_ms, NETVSC_LEAVE_WAIT_MS);
+	return before_ms;
+}
+
+void
+netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms)
+{
+	dev->xact.wait_ms = before_ms;
+}
+
 /* ---- waiting ---- */
 
 int
@@ -138,7 +154,7 @@ netvsc_xact_alive(const struct netvsc_device *dev)
 	if (channel == NULL || channel->vmbus == NULL || dev->vmbus == NULL ||
 	    vmbus_gone(dev->vmbus))
 		return -ENODEV;
-	return __atomic_load_n(&channel->dead, __ATOMIC_RELAXED) ? -EIO : 0;
+	return netvsc_channel_dead(channel) ? -EIO : 0;
 }
 
 uint64_t

@@ -24,6 +24,7 @@
 #define NETVSC_REPLY_BYTES 4224u
 /* How long a host may take: Azure was seen to take 15 s. */
 #define NETVSC_REPLY_WAIT_MS 60000u
+#define NETVSC_LEAVE_WAIT_MS 2000u
 
 /* RNDIS requests lie in memory that the host reads: one page of the host each.
  * One that timed out stays the host's until it is completed; this many may. */
@@ -40,6 +41,7 @@ enum netvsc_reply_kind {
 struct netvsc_notified {
 	uint32_t pending;           /* NETVSC_EVENT_*: netvsc_event.c */
 	uint32_t armed;             /* an alarm is on its way */
+	uint32_t broken_told;       /* that the port needs a reset: once until it had one */
 	uint32_t vf_allocated, vf_serial;
 	uint32_t data_path;         /* enum nvsp_data_path, as switched by the host */
 	uint32_t indirection[NVSP_INDIRECTION_ENTRIES]; /* transmit: hash -> channel */
@@ -87,6 +89,11 @@ void netvsc_xact_lock(struct netvsc_device *dev);
 /* False if another thread has it. */
 bool netvsc_xact_trylock(struct netvsc_device *dev);
 void netvsc_xact_unlock(struct netvsc_device *dev);
+
+/* Whoever leaves the host does not wait long for it: until netvsc_xact_relax()
+ * with what this returns, 2 s for each request at most. Under the control lock. */
+uint32_t netvsc_xact_hurry(struct netvsc_device *dev);
+void netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms);
 
 /* ---- one request; all under the control lock ---- */
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The port's life with hosts that spoil a ring, or stop reading: what the
+ * application is told, how long it takes, and that nothing is lost uncounted. */
+
+#include <time.h>
+
+#include "fake_data.h"
+#include "netvsc_ethdev.h"
+#include "netvsc_ndis.h"
+#include "netvsc_queue.h"
+#include "netvsc_watch.h"
+
+static const uint8_t bytes[1500];
+
+static struct fake_data *
+port_start(const struct fake_setup *setup)
+{
+	struct fake_data *d = fake_data_start(setup);
+
+	netvsc_ethdev_init(d->eth);
+	d->eth->device = &d->host->vmbus.device;
+	assert_int_equal(netvsc_ndis_set_receiving(&d->host->dev, true), 0);
+	return d;
+}
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void
+receives_and_sends(struct fake_data *d)
+{
+	const struct fake_frame frame = { .data = bytes, .bytes = 60 };
+	uint32_t frames = d->frames;
+	struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0), *pkts[4];
+
+	fake_data_send(d, &frame, 1);
+	assert_int_equal(fake_rx(d, pkts, 4), 1);
+	rte_pktmbuf_free(pkts[0]);
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_int_equal(d->frames, frames + 1);
+	fake_settle(d);
+}
+
+/* ---- a ring beyond repair ---- */
+
+static void
+spoil_rx(struct fake_data *d)
+{
+	struct rte_mbuf *pkts[4];
+
+	d->host->dev.channel[0]->vmbus->rx.page->write_index = 4;
+	assert_int_equal(fake_rx(d, pkts, 4), 0);
+	assert_int_equal(fake_rx(d, pkts, 4), 0);
+}
+
+/* A transmit-only application sees it, too: the ring must be full for the
+ * driver to look at the host's index. */
+static void
+spoil_tx(struct fake_data *d)
+{
+	struct vmbus_tx_ring *ring = &d->host->dev.channel[0]->vmbus->tx;
+	struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0);
+
+	ring->page->read_index = 3;
+	ring->read_seen = (ring->write + 8) % ring->data_bytes;
+	assert_int_equal(fake_tx(d, &m, 1), 0);         /* the caller's, still */
+	assert_int_equal(fake_tx(d, &m, 1), 0);
+	rte_pktmbuf_free(m);
+}
+
+static void
+stop_start(struct fake_data *d)
+{
+	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+}
+
+static void
+reset_start(struct fake_data *d)
+{
+	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	assert_int_equal(d->eth->dev_ops->dev_reset(d->eth), 0);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+}
+
+/* Conformance: 19. Op: dev_reset. */
+static void
+a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again(void **state)
+{
+	static void (*const spoil[])(struct fake_data *d) = { spoil_rx, spoil_tx };
+	static void (*const repair[])(struct fake_data *d) = { stop_start, reset_start };
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+		receives_and_sends(d);
+		for (unsigned int round = 1; round <= 2; round++) {
+			spoil[i / 2](d);
+			/* Not from inside the burst: an alarm tells it. */
+			assert_int_equal(d->host->resets, round - 1);
+			while (fake_alarm_run())
+				;
+			assert_int_equal(d->host->resets, round);
+			assert_int_equal(d->host->dev.channel[0]->ring_errors, round);
+			spoil[i / 2](d);
+			assert_false(fake_alarm_run());
+			repair[i % 2](d);
+			receives_and_sends(d);
+			while (fake_alarm_run())
+				;
+			assert_int_equal(d->host->resets, round);
+		}
+		fake_data_stop(d);
+	}
+}
+
+static void
+an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	spoil_rx(d);
+	stop_start(d);
+	while (fake_alarm_run())
+		;
+	assert_int_equal(d->host->resets, 0);
+	fake_data_stop(d);
+}
+
+/* ---- a host that reads nothing ---- */
+
+/* Conformance: 55. Op: dev_stop. */
+static void
+stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ .data_room = 1600 });
+	struct rte_mbuf *pkts[8];
+	struct rte_eth_stats stats;
+	uint64_t before;
+
+	(void)state;
+	receives_and_sends(d);
+	d->host->dev.xact.wait_ms = NETVSC_REPLY_WAIT_MS;
+	d->host->set.deaf = true;
+	for (unsigned int i = 0; i < 8; i++)
+		pkts[i] = fake_mbuf(d, i < 4 ? 60 : 1400, 1, 0);
+	assert_int_equal(fake_tx(d, pkts, 8), 8);
+	assert_int_equal(fake_pool_out(&d->pool), 4);   /* the host may read them */
+	before = clock_ms();
+	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	assert_true(clock_ms() - before < 20000);       /* 60 s and more without a bound */
+	assert_int_equal(fake_pool_out(&d->pool), 0);
+	stats = fake_stats(d);
+	assert_int_equal(stats.opackets, 1);
+	assert_int_equal(stats.obytes, 60);
+	assert_int_equal(stats.oerrors, 8);
+	d->host->set.deaf = false;
+	d->host->dev.xact.wait_ms = 60;
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	d->held_count = 0;                              /* of the link before */
+	receives_and_sends(d);
+	assert_int_equal(fake_stats(d).oerrors, 8);
+	fake_data_stop(d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again),
+		cmocka_unit_test(an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told),
+		cmocka_unit_test(stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
