@@ -103,6 +103,7 @@ struct uio_state {
 	struct guest_uio_reply maps;
 	int map_fds[GUEST_UIO_MAPS];    /* hidden; -1 once no descriptor is left */
 	int keeper_fd;                  /* hidden duplicate while mappings live */
+	int lock_fd;                    /* hidden; what flock() locks in its place */
 	unsigned int mappings;
 	void *primary_page;             /* control page, host-to-guest half */
 	void *control[CONTROL_PAGES_MAX];
@@ -169,6 +170,7 @@ void uio_file_init(struct guest_file *file);
 /* No descriptor is left; no reference is left. */
 void uio_last_slot(struct guest_file *file);
 void uio_free(struct guest_file *file);
+int uio_flock(struct guest_file *file, int operation);
 void *uio_mmap(struct guest_file *file, int fd, const struct map_request *req);
 
 /* ---- irq.c ---- */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -342,6 +343,26 @@ fcntl64(int fd, int command, ...)
 	argument = va_arg(ap, void *);
 	va_end(ap);
 	return fcntl_any(fd, command, argument);
+}
+
+/* ---- locks ---- */
+
+EXPORT int
+flock(int fd, int operation)
+{
+	struct guest_file *file = guest_on() && fds_special(fd) ? fds_get(fd) : NULL;
+	int ret;
+
+	if (guest_on() && fds_special(fd) && refuse_hidden(fd)) {
+		if (file)
+			fds_put(file);
+		return -1;
+	}
+	ret = file && file->kind == FILE_UIO ? uio_flock(file, operation) :
+		real.flock(fd, operation);
+	if (file)
+		fds_put(file);
+	return ret;
 }
 
 /* ---- read ---- */

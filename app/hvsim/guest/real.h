@@ -62,6 +62,7 @@ typedef int (*real_fts_compare)(const FTSENT **, const FTSENT **);
 	X(int, dup2, (int, int)) \
 	X(int, dup3, (int, int, int)) \
 	X(int, fcntl, (int, int, ...)) \
+	X(int, flock, (int, int)) \
 	X(pid_t, fork, (void)) \
 	X(pid_t, _Fork, (void)) \
 	X(int, euidaccess, (const char *, int)) \

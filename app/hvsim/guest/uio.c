@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,6 +31,7 @@ uio_file_init(struct guest_file *file)
 {
 	memset(&file->uio, 0, sizeof(file->uio));
 	file->uio.keeper_fd = -1;
+	file->uio.lock_fd = -1;
 	for (unsigned int i = 0; i < GUEST_UIO_MAPS; i++)
 		file->uio.map_fds[i] = -1;
 }
@@ -250,6 +252,7 @@ uio_free(struct guest_file *file)
 	guest_lock();
 	uio_last_slot(file);
 	fds_hidden_close(&uio->keeper_fd);
+	fds_hidden_close(&uio->lock_fd);
 	irq_pages_forget(uio);
 	if (uio->primary_page)
 		real.munmap(uio->primary_page, HV_PAGE_BYTES);
@@ -439,6 +442,38 @@ uio_statx(uint32_t number, struct statx *stx)
 	stx->stx_blksize = 4096;
 	stx->stx_rdev_major = major(st.st_rdev);
 	stx->stx_rdev_minor = minor(st.st_rdev);
+}
+
+/* ---- locks ---- */
+
+/* All openers of a device have the same memory behind its rings: that is locked
+ * in the place of the device, through an open file of our own. */
+static int
+lock_open(struct uio_state *uio)
+{
+	char path[64];
+	int fd;
+
+	if (uio->lock_fd >= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", uio->map_fds[UIO_MAP_RINGS]);
+	fd = real.openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fds_hide(&uio->lock_fd, fd);
+}
+
+int
+uio_flock(struct guest_file *file, int operation)
+{
+	int ret;
+
+	guest_lock();
+	ret = lock_open(&file->uio);
+	guest_unlock();
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	return real.flock(file->uio.lock_fd, operation);
 }
 
 /* ---- maps ---- */

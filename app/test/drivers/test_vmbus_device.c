@@ -187,6 +187,15 @@ ring_put(unsigned int relid, uint64_t bytes)
 	fake_tree_zeros(path, bytes);
 }
 
+static const char *
+uio_path(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/dev/uio7", fake_tree_root);
+	return path;
+}
+
 /* ---- maps ---- */
 
 /* Conformance: 3. */
@@ -226,6 +235,29 @@ a_wrong_map_is_one_error_that_names_it_and_leaks_nothing(void **state)
 		assert_int_equal(lines_with("\n"), 10);
 		assert_null(device.shared);
 	}
+}
+
+/* Conformance: 3. */
+static void
+a_device_that_another_process_drives_is_refused_until_that_one_is_gone(void **state)
+{
+	int other = open(uio_path(), O_RDWR | O_CLOEXEC);
+	unsigned int fds = count_fds(), maps = count_maps();
+
+	(void)state;
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(vmbus_device_open(&device), -EBUSY);
+	assert_int_equal(lines_with("another process drives it"), 1);
+	assert_int_equal(lines_with("\n"), 1);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(count_maps(), maps);
+	close(other);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	other = open(uio_path(), O_RDWR | O_CLOEXEC);
+	assert_true(flock(other, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	vmbus_device_close(&device);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
 }
 
 /* Conformance: 3, 11. */
@@ -568,6 +600,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_wrong_map_is_one_error_that_names_it_and_leaks_nothing),
+		CASE(a_device_that_another_process_drives_is_refused_until_that_one_is_gone),
 		CASE(opening_and_closing_leaves_no_descriptor_and_no_mapping),
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
 		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),

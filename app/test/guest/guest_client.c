@@ -335,6 +335,7 @@ static const struct {
 	CASE(mappings_end_by_overmapping_and_moving),
 	CASE(partial_unmapping_keeps_the_device_open),
 	CASE(duplicates_keep_the_device_open),
+	CASE(a_lock_keeps_others_out_until_its_holder_is_gone),
 	CASE(descriptors_survive_exec),
 	CASE(forked_children_keep_the_device_open),
 	CASE(fclose_and_fdopen_follow_the_descriptor),

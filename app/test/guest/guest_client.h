@@ -58,6 +58,7 @@ void mappings_keep_the_device_open(void);
 void mappings_end_by_overmapping_and_moving(void);
 void partial_unmapping_keeps_the_device_open(void);
 void duplicates_keep_the_device_open(void);
+void a_lock_keeps_others_out_until_its_holder_is_gone(void);
 void descriptors_survive_exec(void);
 void forked_children_keep_the_device_open(void);
 void fclose_and_fdopen_follow_the_descriptor(void);

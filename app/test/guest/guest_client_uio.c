@@ -5,7 +5,9 @@
 #include "guest_client.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/select.h>
 #include <sys/sysmacros.h>
@@ -287,6 +289,53 @@ vanished_host_gives_errors_and_no_signal(void)
 	CHECK(munmap(told, 4096) == 0);
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0) != MAP_FAILED);
 	CHECK(munmap(map, 4096) == 0 && close(fd) == 0);
+}
+
+/* ---- locks ---- */
+
+/* Another process locks the device and says so; returns its id. */
+static pid_t
+locked_elsewhere(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	CHECK(pipe(ready) == 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = uio_open(0);
+
+		CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0 && write(ready[1], "x", 1) == 1);
+		pause();
+		_exit(1);
+	}
+	CHECK(pid > 0 && read(ready[0], &c, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+void
+a_lock_keeps_others_out_until_its_holder_is_gone(void)
+{
+	int fd = uio_open(0), other = uio_open(0);
+	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096);
+	pid_t pid;
+
+	CHECK(map != MAP_FAILED && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0);       /* it has it already */
+	CHECK(flock(other, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	/* A mapping keeps the file open, and with it the lock. */
+	CHECK(close(fd) == 0);
+	CHECK(flock(other, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	CHECK(munmap(map, 4096) == 0 && flock(other, LOCK_EX | LOCK_NB) == 0);
+	CHECK(flock(other, LOCK_UN) == 0);
+	pid = locked_elsewhere();
+	CHECK(flock(other, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	CHECK(flock(other, LOCK_EX | LOCK_NB) == 0);
+	close(other);
 }
 
 /* ---- exec ---- */

@@ -162,6 +162,7 @@ CLIENT_CASE(mappings_keep_the_device_open)
 CLIENT_CASE(mappings_end_by_overmapping_and_moving)
 CLIENT_CASE(partial_unmapping_keeps_the_device_open)
 CLIENT_CASE(duplicates_keep_the_device_open)
+CLIENT_CASE(a_lock_keeps_others_out_until_its_holder_is_gone)
 CLIENT_CASE(descriptors_survive_exec)
 CLIENT_CASE(forked_children_keep_the_device_open)
 CLIENT_CASE(fclose_and_fdopen_follow_the_descriptor)
@@ -283,6 +284,7 @@ main(void)
 		CASE(mappings_end_by_overmapping_and_moving),
 		CASE(partial_unmapping_keeps_the_device_open),
 		CASE(duplicates_keep_the_device_open),
+		CASE(a_lock_keeps_others_out_until_its_holder_is_gone),
 		CASE(descriptors_survive_exec),
 		CASE(forked_children_keep_the_device_open),
 		CASE(fclose_and_fdopen_follow_the_descriptor),

@@ -313,6 +313,26 @@ def test_a_subchannel_taken_away_alone_is_a_dead_queue_and_no_dead_port(machine,
     pmd.quit()
 
 
+# ---- two processes ----
+
+@pytest.mark.quick
+@pytest.mark.conformance(3)
+def test_a_second_primary_is_refused_and_the_first_keeps_its_nic(machine, plugin):
+    server = machine.serve(["--strict", "--nic", f"guid={A},port=echo"])
+    pmd = Testpmd(server, plugin, ["--forward-mode=flowgen"])
+    pmd("start")
+    wait_until(lambda: server.counters().get("tx_frames", 0) > 1000, 30, "frames are sent")
+    second = server.exec(bus(plugin, "ports"))
+    assert ports(second) == []
+    assert any("another process drives it already" in line for line in complaints(second))
+    sent = server.counters()["tx_frames"]
+    wait_until(lambda: server.counters()["tx_frames"] > sent + 1000, 30, "and still are")
+    pmd("stop")
+    pmd.quit()
+    assert ports(server.exec(bus(plugin, "ports"))) == [A]
+    no_violations(server)
+
+
 # ---- kernels ----
 
 @pytest.mark.quick

@@ -72,6 +72,13 @@ device_maps(struct vmbus_device *device)
 			device->name, device->sysfs.uio, strerror(-ret));
 		return ret;
 	}
+	ret = vmbus_uio_lock(device->fd);
+	if (ret < 0) {
+		VMBUS_LOG(ERR, "%s: /dev/uio%d: another process drives it already; end that one, or"
+			" keep the device from one of them (-b vmbus:%s)", device->name,
+			device->sysfs.uio, device->name);
+		return ret;
+	}
 	ret = vmbus_uio_map(device->fd, maps, &device->shared->maps);
 	if (ret < 0) {
 		VMBUS_LOG(ERR, "%s: map /dev/uio%d: %s; if memory is locked, raise RLIMIT_MEMLOCK",

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +35,16 @@ vmbus_uio_open(int number)
 	snprintf(path, sizeof(path), "/dev/uio%d", number);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+int
+vmbus_uio_lock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	/* Something between us and the kernel may know no locks: that is no
+	 * reason to do without the device. */
+	return errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
 /* Reserves address space for all maps and all subchannels to come. */

@@ -37,6 +37,12 @@ struct vmbus_maps {
  * Returns the descriptor or -errno. */
 int vmbus_uio_open(int number);
 
+/* Makes this process the only one that drives the device, for as long as its
+ * descriptor or a mapping lives: a second one would make the host forget the
+ * first one's session. Returns 0, or -EBUSY if there is another. Device nodes of
+ * two containers are different files: there the kernel cannot tell. */
+int vmbus_uio_lock(int fd);
+
 /* Maps all five maps. Returns 0, or -errno with nothing left mapped. */
 int vmbus_uio_map(int fd, const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT],
 	struct vmbus_maps *maps);
