@@ -462,7 +462,6 @@ rndis_request(uint64_t tid, const uint8_t *message, uint32_t bytes)
 {
 	const struct nvsp_rndis_complete taken = { NVSP_RNDIS_COMPLETE, NVSP_STATUS_SUCCESS };
 	struct rndis_oid_request request = { 0 };
-	struct rndis_set_complete alive = { .header.type = RNDIS_KEEPALIVE | RNDIS_COMPLETION };
 
 	memcpy(&request, message, RTE_MIN(bytes, (uint32_t)sizeof(request)));
 	if (request.header.msg_bytes != bytes) {
@@ -477,9 +476,6 @@ rndis_request(uint64_t tid, const uint8_t *message, uint32_t bytes)
 		rndis_query(&request);
 	} else if (request.header.type == RNDIS_SET) {
 		rndis_set(&request, message);
-	} else if (request.header.type == RNDIS_KEEPALIVE) {
-		alive.request_id = request.request_id;
-		rndis_answer(FAKE_RNDIS_KEEPALIVE, &alive, sizeof(alive));
 	} else if (request.header.type == RNDIS_HALT) {
 		heard(RNDIS_HALT);
 	} else {

@@ -26,7 +26,6 @@ enum fake_answer {
 	FAKE_RNDIS_TAKEN = NVSP_RNDIS_COMPLETE, /* the completion of any RNDIS request */
 	FAKE_RNDIS_INIT = 1000,
 	FAKE_RNDIS_SET,
-	FAKE_RNDIS_KEEPALIVE,
 	/* others: the type of an NVSP message, or an OID to query */
 };
 

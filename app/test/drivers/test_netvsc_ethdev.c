@@ -3,6 +3,8 @@
 /* The port's life with hosts that spoil a ring, or stop reading: what the
  * application is told, how long it takes, and that nothing is lost uncounted. */
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "fake_data.h"
@@ -172,12 +174,39 @@ stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps(void **state)
 	fake_data_stop(d);
 }
 
+/* ---- questions ---- */
+
+/* Op: eth_dev_priv_dump. */
+static void
+a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	char *text = NULL;
+	size_t text_bytes;
+	FILE *file;
+
+	(void)state;
+	for (unsigned int silent = 0; silent < 2; silent++) {
+		d->host->set.silent = silent ? OID_GEN_RCV_NO_BUFFER : FAKE_NONE;
+		file = open_memstream(&text, &text_bytes);
+		assert_non_null(file);
+		assert_int_equal(d->eth->dev_ops->eth_dev_priv_dump(d->eth, file), 0);
+		fclose(file);
+		assert_non_null(strstr(text, "channel 0"));
+		assert_int_equal(strstr(text, "4711 frames met no free section") == NULL, silent);
+		free(text);
+	}
+	d->host->set.silent = FAKE_NONE;
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again),
 		cmocka_unit_test(an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told),
+		cmocka_unit_test(a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter),
 		cmocka_unit_test(stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps),
 	};
 

@@ -8,10 +8,14 @@
 
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "netvsc_gate.h"
 
@@ -63,7 +67,7 @@ closing_once(void)
 	uint64_t before[BURST_THREADS];
 
 	for (unsigned int i = 0; i < BURST_THREADS; i++) {
-		assert_int_equal(netvsc_gate_close(&bursts[i].gate), 0);
+		assert_int_equal(netvsc_gate_close(&bursts[i].gate, false), 0);
 		before[i] = __atomic_load_n(&bursts[i].entered, __ATOMIC_RELAXED);
 	}
 	change_what_bursts_use();
@@ -103,12 +107,44 @@ a_burst_that_never_leaves_is_reported_within_a_bound(void **state)
 
 	(void)state;
 	assert_true(netvsc_gate_enter(&gate));
-	assert_int_equal(netvsc_gate_close(&gate), -ETIMEDOUT);
+	assert_int_equal(netvsc_gate_close(&gate, false), -ETIMEDOUT);
 	assert_false(netvsc_gate_enter(&gate));         /* closed all the same */
 	netvsc_gate_open(&gate);
 	assert_true(netvsc_gate_enter(&gate));
 	netvsc_gate_leave(&gate);
-	assert_int_equal(netvsc_gate_close(&gate), 0);
+	assert_int_equal(netvsc_gate_close(&gate, false), 0);
+}
+
+/* The gate's call comes through here. */
+static unsigned int global_barriers;
+
+long
+syscall(long number, ...)
+{
+	va_list ap;
+	long (*real)(long number, ...);
+	int command;
+
+	va_start(ap, number);
+	command = va_arg(ap, int);
+	va_end(ap);
+	assert_int_equal(number, SYS_membarrier);
+	global_barriers += command == MEMBARRIER_CMD_GLOBAL;
+	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	return real(number, command, 0, 0);
+}
+
+static void
+bursts_of_other_processes_are_reached_by_a_barrier_in_all_of_them(void **state)
+{
+	struct netvsc_gate gate = { 0 };
+
+	(void)state;
+	global_barriers = 0;
+	assert_int_equal(netvsc_gate_close(&gate, false), 0);
+	assert_int_equal(global_barriers, 0);           /* 10 ms and more */
+	assert_int_equal(netvsc_gate_close(&gate, true), 0);
+	assert_int_equal(global_barriers, 1);
 }
 
 static void
@@ -117,10 +153,10 @@ a_refused_burst_leaves_no_trace_that_control_would_wait_for(void **state)
 	struct netvsc_gate gate = { 0 };
 
 	(void)state;
-	assert_int_equal(netvsc_gate_close(&gate), 0);
+	assert_int_equal(netvsc_gate_close(&gate, false), 0);
 	assert_false(netvsc_gate_enter(&gate));
 	assert_int_equal(gate.busy, 0);
-	assert_int_equal(netvsc_gate_close(&gate), 0);
+	assert_int_equal(netvsc_gate_close(&gate, false), 0);
 }
 
 int
@@ -129,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_burst_is_inside_while_the_gate_is_closed_and_all_go_on_afterwards),
 		cmocka_unit_test(a_burst_that_never_leaves_is_reported_within_a_bound),
+		cmocka_unit_test(bursts_of_other_processes_are_reached_by_a_barrier_in_all_of_them),
 		cmocka_unit_test(a_refused_burst_leaves_no_trace_that_control_would_wait_for),
 	};
 

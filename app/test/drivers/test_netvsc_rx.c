@@ -178,9 +178,15 @@ good_and_bad_checksums_are_told_apart(void **state)
 			RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD },
 		{ RNDIS_RX_CSUM_TCP_OK | RNDIS_RX_CSUM_TCP_VALUE_INVALID,
 			RTE_MBUF_F_RX_L4_CKSUM_NONE },
+		{ RNDIS_RX_CSUM_IP_BAD | RNDIS_RX_CSUM_TCP_OK | RNDIS_RX_CSUM_TCP_VALUE_INVALID,
+			RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_NONE },
 	};
+	const uint32_t any_bad = RNDIS_RX_CSUM_IP_BAD | RNDIS_RX_CSUM_TCP_BAD |
+		RNDIS_RX_CSUM_UDP_BAD;
 	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	const struct netvsc_rxq *rxq = d->eth->data->rx_queues[0];
 	struct rte_mbuf *m;
+	uint64_t bad = 0;
 
 	(void)state;
 	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
@@ -191,6 +197,8 @@ good_and_bad_checksums_are_told_apart(void **state)
 		assert_int_equal(fake_rx(d, &m, 1), 1);
 		if (m->ol_flags != rows[i].flags)
 			fail_msg("0x%x: 0x%" PRIx64, rows[i].csum, m->ol_flags);
+		bad += (rows[i].csum & any_bad) != 0;
+		assert_int_equal(rxq->counters.csum_bad, bad);
 		rte_pktmbuf_free(m);
 	}
 	fake_data_stop(d);

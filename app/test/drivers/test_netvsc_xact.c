@@ -189,7 +189,6 @@ a_request_ends_at_once_when_the_device_is_gone_or_the_channel_dead(void **state)
 	host->dev.channel[0]->dead = false;
 	host->shared.gone = 1;
 	assert_int_equal(netvsc_ndis_set_filter(&host->dev), -ENODEV);
-	assert_int_equal(netvsc_nvsp_switch_data_path(&host->dev, NVSP_DATA_PATH_VF), -ENODEV);
 	assert_true(netvsc_xact_clock_ms() - before < 2000);
 	close_host(host);
 }
@@ -313,26 +312,6 @@ requests_of_two_threads_wait_for_each_other(void **state)
 }
 
 static void
-keepalive_tells_whether_the_host_listens(void **state)
-{
-	struct fake_host *host = open_host(false);
-
-	(void)state;
-	netvsc_xact_lock(&host->dev);
-	assert_int_equal(netvsc_rndis_keepalive(&host->dev), 0);
-	host->set.silent = FAKE_RNDIS_KEEPALIVE;
-	assert_int_equal(netvsc_rndis_keepalive(&host->dev), -ETIMEDOUT);
-	host->set.silent = FAKE_NONE;
-	host->set.spoil = (struct fake_spoil){ FAKE_RNDIS_KEEPALIVE, 12, NDIS_STATUS_FAILURE, 0 };
-	assert_int_equal(netvsc_rndis_keepalive(&host->dev), -EIO);
-	host->set.spoil = (struct fake_spoil){ FAKE_RNDIS_KEEPALIVE, 4, 17, 0 };
-	assert_int_equal(netvsc_rndis_keepalive(&host->dev), -EPROTO);
-	host->set.spoil.answer = FAKE_NONE;
-	netvsc_xact_unlock(&host->dev);
-	close_host(host);
-}
-
-static void
 a_failed_query_leaves_zeroes_not_what_was_there(void **state)
 {
 	struct fake_host *host = open_host(true);
@@ -412,7 +391,6 @@ main(void)
 		cmocka_unit_test(a_full_ring_is_waited_for_and_no_longer_than_the_bound),
 		cmocka_unit_test(the_lock_of_a_process_that_died_is_taken_over),
 		cmocka_unit_test(requests_of_two_threads_wait_for_each_other),
-		cmocka_unit_test(keepalive_tells_whether_the_host_listens),
 		cmocka_unit_test(a_failed_query_leaves_zeroes_not_what_was_there),
 		cmocka_unit_test(an_answer_longer_than_asked_for_is_cut_off),
 		cmocka_unit_test(a_request_longer_than_its_page_or_section_is_refused),

@@ -85,7 +85,7 @@ control(void)
 {
 	const uint64_t changed = 1;
 
-	MODEL_CHECK(netvsc_gate_close(GATE) == 0, "the gate does not close");
+	MODEL_CHECK(netvsc_gate_close(GATE, false) == 0, "the gate does not close");
 	model_copy(FIRST, &changed, sizeof(changed));
 	model_copy(SECOND, &changed, sizeof(changed));
 	netvsc_gate_open(GATE);

@@ -18,8 +18,7 @@
  *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
  *   netvsc_ethdev.c  eth_dev_ops and the port's life;  netvsc_settings.c what
  *                    can be set meanwhile;  netvsc_info.c what can be asked
- *   netvsc_watch.c   drains channels that nobody polls
- *   netvsc_probe.c   probe, remove;  netvsc_args.c  devargs
+ *   netvsc_watch.c   drains channels that nobody polls;  netvsc_probe.c probe, remove
  */
 
 #include <stdbool.h>
@@ -236,6 +235,7 @@ struct netvsc_device {
 
 	/* data path */
 	struct netvsc_sendbuf sendbuf;
+	uint32_t secondaries;       /* processes beside the primary that run bursts; atomic */
 	uint16_t channel_count;     /* open ones */
 	/* Bit i of `attended` (atomic) says that a started queue receives from
 	 * channel i. From others frames are given back at once, by whoever drains

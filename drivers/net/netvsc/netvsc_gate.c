@@ -9,9 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_atomic.h>
-
-#include "netvsc.h"
+#include "netvsc_gate.h"
 
 /* A burst takes microseconds; a thread that was preempted inside one may take
  * a scheduler's while. */
@@ -26,34 +24,31 @@ membarrier(int command)
 	return (int)syscall(SYS_membarrier, command, 0, 0);
 }
 
-/* Makes every thread of this process - or, with global, of every process that
- * runs bursts - pass a full barrier. */
+/* Makes every thread of this process, or of all processes, pass a full barrier.
+ * A container may forbid the call, a kernel with nohz_full the global form: then
+ * store buffers get the time to drain by themselves. */
 static void
-barrier_all(void)
+barrier_all(bool everywhere)
 {
 	const struct timespec grace = { .tv_nsec = GATE_GRACE_NS };
 
 	/* Registering again is cheap and does no harm. */
 	membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-	/* A container may forbid the call, a kernel with nohz_full the global
-	 * form: then store buffers get the time to drain by themselves. */
-	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0 &&
+	/* The private form reaches the threads of this process alone. */
+	if ((everywhere || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0) &&
 	    membarrier(MEMBARRIER_CMD_GLOBAL) < 0)
 		nanosleep(&grace, NULL);
-	/* Secondary processes: theirs are not ours to interrupt. */
-	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-		membarrier(MEMBARRIER_CMD_GLOBAL);
 }
 
 int
-netvsc_gate_close(struct netvsc_gate *gate)
+netvsc_gate_close(struct netvsc_gate *gate, bool everywhere)
 {
 	const struct timespec pause = { .tv_nsec = GATE_POLL_NS };
 
 	__atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
 	/* Partner: netvsc_gate_enter(). A burst whose store of busy is not visible
 	 * yet when we load it has not loaded closed yet either, and will see 1. */
-	barrier_all();
+	barrier_all(everywhere);
 	for (unsigned int i = 0; i < GATE_WAIT_NS / GATE_POLL_NS; i++) {
 		if (__atomic_load_n(&gate->busy, __ATOMIC_ACQUIRE) == 0)
 			return 0;

@@ -39,7 +39,8 @@ netvsc_gate_leave(struct netvsc_gate *gate)
 
 /* netvsc_gate.c: closes the gate and waits until no burst is inside (bounded:
  * 0, or -ETIMEDOUT: a burst is stuck); opens it again. */
-int netvsc_gate_close(struct netvsc_gate *gate);
+/* everywhere: other processes run bursts on this queue, too. */
+int netvsc_gate_close(struct netvsc_gate *gate, bool everywhere);
 void netvsc_gate_open(struct netvsc_gate *gate);
 
 #endif /* NETVSC_GATE_H */

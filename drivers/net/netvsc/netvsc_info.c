@@ -244,6 +244,20 @@ dump_host(const struct netvsc_device *dev, FILE *file)
 		"yes" : "no", dev->filter, dev->epoch);
 }
 
+/* The one counter of the host that no counter of ours can replace: frames for
+ * which it found no section free. */
+static void
+dump_missed(struct netvsc_device *dev, FILE *file)
+{
+	uint32_t wait_ms = netvsc_xact_hurry(dev);
+	uint64_t missed;
+
+	if (netvsc_xact_alive(dev) == 0 &&
+	    netvsc_ndis_query_counter(dev, OID_GEN_RCV_NO_BUFFER, &missed) == 0)
+		fprintf(file, "  host: %" PRIu64 " frames met no free section\n", missed);
+	netvsc_xact_relax(dev, wait_ms);
+}
+
 static void
 dump_channel(const struct netvsc_channel *channel, FILE *file)
 {
@@ -270,6 +284,7 @@ netvsc_dump(struct rte_eth_dev *eth, FILE *file)
 	fprintf(file, "%s: port %u, MTU %u, %u channels\n", dev->name, dev->port_id, dev->mtu,
 		dev->channel_count);
 	dump_host(dev, file);
+	dump_missed(dev, file);
 	for (unsigned int i = 0; i < dev->channel_count; i++)
 		if (dev->channel[i] != NULL && dev->channel[i]->vmbus != NULL)
 			dump_channel(dev->channel[i], file);

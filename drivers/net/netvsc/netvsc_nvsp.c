@@ -20,7 +20,6 @@ union nvsp_message {
 	struct nvsp_revoke revoke;
 	struct nvsp_rndis rndis;
 	struct nvsp_subchannel subchannel;
-	struct nvsp_switch_data_path switch_data_path;
 	uint8_t padded[NVSP_MSG_BYTES_V61];
 };
 static_assert(sizeof(union nvsp_message) == NVSP_MSG_BYTES_V61, "message size");
@@ -411,20 +410,6 @@ netvsc_nvsp_subchannels(struct netvsc_device *dev, uint32_t count)
 		return -EPROTO;
 	}
 	return (int)reply.count;
-}
-
-int
-netvsc_nvsp_switch_data_path(struct netvsc_device *dev, enum nvsp_data_path path)
-{
-	const union nvsp_message message = {
-		.switch_data_path = { .type = NVSP_SWITCH_DATA_PATH, .path = path },
-	};
-	int ret;
-
-	if (dev->host.nvsp < NVSP_VERSION_4)
-		return -ENOTSUP;
-	ret = exchange(dev, "switch data path", &message, 0, 0);
-	return ret < 0 ? ret : 0;
 }
 
 /* ---- RNDIS requests ---- */

@@ -33,9 +33,6 @@ int netvsc_nvsp_revoke_send_buffer(struct netvsc_device *dev);
 /* Asks for more channels. Returns how many the host grants, at most `count`. */
 int netvsc_nvsp_subchannels(struct netvsc_device *dev, uint32_t count);
 
-/* Completed once the host has switched; no proof that it did. */
-int netvsc_nvsp_switch_data_path(struct netvsc_device *dev, enum nvsp_data_path path);
-
 /*
  * Sends an RNDIS request: *request_id, a place in the message, is filled with
  * the id to wait for (NULL: the host's completion is all there is to wait for).

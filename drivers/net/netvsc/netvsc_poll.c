@@ -166,7 +166,7 @@ transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 	entry->transaction_id = packet->transaction_id;
 	entry->range_end = head;
 	/* Partner: the receive queue's acquire load of transfer_head. */
-	backlog->range_head = head;
+	__atomic_store_n(&backlog->range_head, head, __ATOMIC_RELAXED);
 	__atomic_store_n(&backlog->transfer_head, backlog->transfer_head + 1, __ATOMIC_RELEASE);
 	return true;
 }

@@ -377,6 +377,15 @@ txq_drain(struct netvsc_txq *txq)
 
 /* ---- start and stop ---- */
 
+static int
+gate_close(struct netvsc_gate *gate, const struct rte_eth_dev *eth)
+{
+	const struct netvsc_device *dev = eth->data->dev_private;
+
+	return netvsc_gate_close(gate, rte_eal_process_type() == RTE_PROC_SECONDARY ||
+		__atomic_load_n(&dev->secondaries, __ATOMIC_SEQ_CST) != 0);
+}
+
 static void
 attend(struct netvsc_rxq *rxq, bool attended)
 {
@@ -410,7 +419,7 @@ netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (rxq == NULL)
 		return -EINVAL;
-	ret = netvsc_gate_close(&rxq->gate);
+	ret = gate_close(&rxq->gate, eth);
 	if (ret < 0) {
 		netvsc_gate_open(&rxq->gate);
 		return ret;
@@ -442,7 +451,7 @@ netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (txq == NULL)
 		return -EINVAL;
-	ret = netvsc_gate_close(&txq->gate);
+	ret = gate_close(&txq->gate, eth);
 	if (ret == 0)
 		ret = txq_drain(txq);
 	if (ret < 0)
@@ -500,13 +509,13 @@ netvsc_queues_close_gates(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 
-		if (rxq != NULL && netvsc_gate_close(&rxq->gate) < 0)
+		if (rxq != NULL && gate_close(&rxq->gate, eth) < 0)
 			error = -ETIMEDOUT;
 	}
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
 		struct netvsc_txq *txq = eth->data->tx_queues[i];
 
-		if (txq != NULL && netvsc_gate_close(&txq->gate) < 0)
+		if (txq != NULL && gate_close(&txq->gate, eth) < 0)
 			error = -ETIMEDOUT;
 	}
 	return error;

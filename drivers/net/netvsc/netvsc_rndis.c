@@ -144,21 +144,6 @@ netvsc_rndis_halt(struct netvsc_device *dev)
 	return ret < 0 ? failed(dev, "halt", 0, ret) : 0;
 }
 
-int
-netvsc_rndis_keepalive(struct netvsc_device *dev)
-{
-	struct rndis_keepalive message = { .header = { RNDIS_KEEPALIVE, sizeof(message) } };
-	struct rndis_set_complete reply;
-	int ret = netvsc_nvsp_rndis(dev, &message, sizeof(message), &message.request_id);
-
-	if (ret >= 0)
-		ret = answer_bytes(dev, ret, RNDIS_KEEPALIVE, sizeof(reply));
-	if (ret < 0)
-		return failed(dev, "keepalive", 0, ret);
-	memcpy(&reply, dev->xact.reply, sizeof(reply));
-	return netvsc_rndis_errno(reply.status);
-}
-
 /* ---- query and set ---- */
 
 /* Room for the longest request; the buffer is the caller's. */

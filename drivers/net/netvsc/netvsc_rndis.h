@@ -15,7 +15,6 @@
 int netvsc_rndis_init(struct netvsc_device *dev);
 /* Hosts do not answer it; waits until the host has read it. */
 int netvsc_rndis_halt(struct netvsc_device *dev);
-int netvsc_rndis_keepalive(struct netvsc_device *dev);
 
 struct netvsc_rndis_query {
 	uint32_t oid;

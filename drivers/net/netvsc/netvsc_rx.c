@@ -75,9 +75,8 @@ mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_
 {
 	if ((view->has & RNDIS_RX_CSUM) != 0) {
 		m->ol_flags |= csum_flags(view->csum);
-		rxq->counters.csum_bad += (m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_BAD |
-			RTE_MBUF_F_RX_L4_CKSUM_BAD)) != 0 &&
-			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		rxq->counters.csum_bad += (view->csum & (RNDIS_RX_CSUM_IP_BAD |
+			RNDIS_RX_CSUM_TCP_BAD | RNDIS_RX_CSUM_UDP_BAD)) != 0;
 	}
 	if ((view->has & RNDIS_RX_HASH_VALUE) != 0 && rxq->want_hash) {
 		m->hash.rss = view->hash_value;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_poll.h"
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
@@ -13,35 +14,72 @@
 /* Enough to see whether a queue fills up. */
 #define STATUS_BUDGET 256u
 
-/* Moves what the ring holds to where it can be counted. */
-static void
-channel_look(struct netvsc_channel *channel)
-{
-	struct vmbus_channel *vmbus = channel->vmbus;
-	bool signal = false;
+/* ---- any thread: reads, and nothing else ---- */
 
-	if (vmbus_gone(channel->dev->vmbus) || !vmbus_rx_ring_pending(&vmbus->rx) ||
-	    !rte_spinlock_trylock(&vmbus->lock))
-		return;
-	netvsc_poll(channel, STATUS_BUDGET, &signal);
-	rte_spinlock_unlock(&vmbus->lock);
-	if (signal)
-		vmbus_channel_signal(vmbus);
+static bool
+channel_readable(const struct netvsc_channel *channel)
+{
+	return channel->vmbus != NULL && !netvsc_channel_dead(channel) &&
+		!vmbus_gone(channel->dev->vmbus);
+}
+
+/* Frames of a packet in the ring, if it is a transfer of data. */
+static uint32_t
+packet_frames(const struct vmbus_rx_ring *ring, const struct vmbus_packet *packet)
+{
+	const uint32_t header_bytes = sizeof(struct vmbus_packet_header);
+	struct vmbus_transfer_pages pages;
+	struct nvsp_rndis nvsp;
+
+	if (packet->type != VMBUS_PACKET_TRANSFER_PAGES ||
+	    packet->payload_off < header_bytes + sizeof(pages) ||
+	    packet->payload_bytes < sizeof(nvsp))
+		return 0;
+	vmbus_packet_copy(ring, header_bytes, &pages, sizeof(pages));
+	vmbus_packet_copy(ring, packet->payload_off, &nvsp, sizeof(nvsp));
+	return nvsp.channel_type == NVSP_CHANNEL_DATA ? RTE_MIN(pages.range_count,
+		(packet->payload_off - header_bytes) / (uint32_t)sizeof(struct vmbus_transfer_range)) : 0;
+}
+
+/*
+ * Frames in the ring, as its published indices say; the queue's thread may be
+ * taking them meanwhile. Our own index is read back from the host's memory here:
+ * what a host makes of that is a wrong count.
+ */
+static uint32_t
+ring_frames(const struct vmbus_rx_ring *ring)
+{
+	struct vmbus_rx_ring look = {
+		.page = ring->page, .data = ring->data, .data_bytes = ring->data_bytes,
+		.read = vmbus_shm_load_acquire(&ring->page->read_index),
+	};
+	struct vmbus_packet packet;
+	uint32_t frames = 0;
+
+	if (!vmbus_ring_index_ok(look.read, look.data_bytes))
+		return 0;
+	look.write_seen = look.read;
+	for (unsigned int i = 0; i < STATUS_BUDGET && vmbus_packet_peek(&look, &packet) > 0; i++) {
+		frames += packet_frames(&look, &packet);
+		vmbus_packet_take(&look, &packet);
+	}
+	return frames;
 }
 
 NETVSC_COMPAT_QUEUE_COUNT
 netvsc_rx_queue_count(void *queue)
 {
-	struct netvsc_rxq *rxq = queue;
+	const struct netvsc_rxq *rxq = queue;
 	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
 	uint32_t waiting;
 
-	if (!netvsc_gate_enter(&rxq->gate))
+	if (__atomic_load_n(&rxq->gate.closed, __ATOMIC_ACQUIRE) != 0 ||
+	    !channel_readable(rxq->channel))
 		return 0;
-	channel_look(rxq->channel);
-	waiting = __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED) - backlog->range_tail;
-	netvsc_gate_leave(&rxq->gate);
-	return (NETVSC_COMPAT_QUEUE_COUNT)waiting;
+	/* The tail first: it never passes the head. */
+	waiting = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
+	waiting = __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED) - waiting;
+	return (NETVSC_COMPAT_QUEUE_COUNT)(waiting + ring_frames(&rxq->channel->vmbus->rx));
 }
 
 int
@@ -55,19 +93,17 @@ netvsc_rx_descriptor_status(void *queue, uint16_t offset)
 		RTE_ETH_RX_DESC_AVAIL;
 }
 
+/* Messages that the host was not seen to complete. */
 int
 netvsc_tx_queue_count(void *queue)
 {
-	struct netvsc_txq *txq = queue;
-	uint32_t used;
+	const struct netvsc_txq *txq = queue;
+	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
+	int used = 0;
 
-	if (!netvsc_gate_enter(&txq->gate))
-		return 0;
-	channel_look(txq->channel);
-	netvsc_tx_reap(txq, UINT32_MAX);
-	used = txq->nb_desc - txq->free_count;
-	netvsc_gate_leave(&txq->gate);
-	return (int)used;
+	for (uint32_t i = 0; i < slots->count; i++)
+		used += (__atomic_load_n(&slots->slot[i].state, __ATOMIC_RELAXED) & 1) != 0;
+	return used;
 }
 
 int
@@ -78,6 +114,24 @@ netvsc_tx_descriptor_status(void *queue, uint16_t offset)
 	if (offset >= txq->nb_desc)
 		return -EINVAL;
 	return offset < netvsc_tx_queue_count(queue) ? RTE_ETH_TX_DESC_FULL : RTE_ETH_TX_DESC_DONE;
+}
+
+/* ---- the queue's own thread ---- */
+
+/* Moves what the ring holds to where it can be taken back. */
+static void
+channel_look(struct netvsc_channel *channel)
+{
+	struct vmbus_channel *vmbus = channel->vmbus;
+	bool signal = false;
+
+	if (vmbus_gone(channel->dev->vmbus) || !vmbus_rx_ring_pending(&vmbus->rx) ||
+	    !rte_spinlock_trylock(&vmbus->lock))
+		return;
+	netvsc_poll(channel, STATUS_BUDGET, &signal);
+	rte_spinlock_unlock(&vmbus->lock);
+	if (signal)
+		vmbus_channel_signal(vmbus);
 }
 
 int

@@ -2,9 +2,10 @@
 #ifndef NETVSC_STATUS_H
 #define NETVSC_STATUS_H
 
-/* What a queue's own thread may ask about its queue. There are no descriptors:
- * for receive, the frames that wait take their place, oldest first; for
- * transmit, the messages under way. */
+/* What may be asked about a queue. There are no descriptors: for receive, the
+ * frames that wait take their place, oldest first; for transmit, the messages
+ * under way. Any thread may ask for counts and states: they are only read, while
+ * the queue's own thread is inside a burst or not. */
 
 #include "netvsc.h"
 
@@ -12,7 +13,7 @@ NETVSC_COMPAT_QUEUE_COUNT netvsc_rx_queue_count(void *queue);
 int netvsc_rx_descriptor_status(void *queue, uint16_t offset);
 int netvsc_tx_queue_count(void *queue);
 int netvsc_tx_descriptor_status(void *queue, uint16_t offset);
-/* Frees what the host has completed, at most `count` mbufs (0: all); returns
+/* For the queue's own thread: frees what the host has completed, at most `count` mbufs (0: all); returns
  * how many mbufs that were. Copied frames were freed when they were sent. */
 int netvsc_tx_done_cleanup(void *queue, uint32_t count);
 
