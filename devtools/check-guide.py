@@ -71,7 +71,9 @@ def check_args(guide, tree):
     for row in rows(section(guide, "Devargs")):
         cells = dict(zip(heads(section(guide, "Devargs")), row))
         least, most = re.split(r"-| to ", cells["range"])
-        told[cells["key"].strip("`")] = (int(least), int(most), int(cells["default"]))
+        # A default beyond the range is written as "auto", in the code too.
+        default = int(most) + 1 if cells["default"] == "auto" else int(cells["default"])
+        told[cells["key"].strip("`")] = (int(least), int(most), default)
         if not cells.get("effect") or not cells.get("unit"):
             yield f"devarg {row[0]}: no unit or no effect is told"
     for key in sorted(code.keys() | told.keys()):

@@ -327,6 +327,8 @@ def driver_args():
            "   * - key", "     - unit", "     - default", "     - range", "     - effect"]
     for key, preset, most, unit, about in ARG_ROW.findall(text):
         most = {"UINT32_MAX": "4294967295"}.get(most, most)
+        if preset.endswith("_AUTO"):    # beyond the range: what netvsc_args.c reads as "auto"
+            preset = "auto"
         about = "".join(STRING.findall(about)).replace('\\"', '"')
         out += [f"   * - ``{key}``", f"     - {unit}", f"     - {preset}",
                 f"     - 0 to {most}", f"     - {about}"]

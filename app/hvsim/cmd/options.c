@@ -77,8 +77,8 @@ options_parse(const struct option_parser *parser, int argc, char **argv)
 
 static const struct option_row machine_rows[] = {
 	{ "nic", true }, { "port", true }, { "config", true }, { "host", true },
-	{ "kernel", true }, { "iova", true }, { "seed", true }, { "check", true },
-	{ "strict", false }, { "poll", true }, { "cpus", true }, { "numa", true },
+	{ "kernel", true }, { "iova", true }, { "isolated", false }, { "seed", true },
+	{ "check", true }, { "strict", false }, { "poll", true }, { "cpus", true }, { "numa", true },
 	{ "control", true }, { "trace", true }, { "capture", true }, { "stats", false },
 	{ "stats-json", true }, { "fault", true }, { "log-level", true }, { "log-file", true },
 };

@@ -88,6 +88,8 @@ void machine_options_free(struct machine_options *options);
 	"  --host PROFILE     the Windows version to be (ws2022; see 'hvsim profiles')\n" \
 	"  --kernel PROFILE   the guest's kernel (the newest; see 'hvsim profiles')\n" \
 	"  --iova auto|va|pa  what the guest's page numbers mean (auto: ask its EAL); pa needs root\n" \
+	"  --isolated         the guest is a confidential one: its devices say so, and the host reads\n" \
+	"                     nothing but rings and buffers (any page list is a violation)\n" \
 	"  --seed N           makes addresses and every random choice repeatable (1)\n" \
 	"\n" \
 	"How it runs:\n" \

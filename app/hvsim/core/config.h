@@ -74,6 +74,7 @@ struct config {
 	char host_profile[16];          /* default "ws2022" */
 	char kernel_profile[16];        /* default the newest */
 	enum config_iova iova;
+	bool isolated;                  /* all guests are confidential ones */
 	int numa_node;                  /* -1 = any */
 	char control_path[4096];        /* "" = chosen */
 	char trace_path[4096];          /* "" = no trace file */
@@ -86,7 +87,7 @@ void config_init(struct config *config);
 void config_fini(struct config *config);
 /* Each returns 0, or -EINVAL with one clear sentence in error. */
 /* A setting of the whole host by its option name: "host", "kernel", "iova",
- * "seed", "check", "strict", "poll", "cpus", "numa", "control", "trace". */
+ * "isolated", "seed", "check", "strict", "poll", "cpus", "numa", "control", "trace". */
 int config_set(struct config *config, const char *name, const char *value, char *error,
 	unsigned int bytes);
 int config_add_nic(struct config *config, const char *spec, char *error, unsigned int bytes);

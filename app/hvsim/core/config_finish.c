@@ -99,6 +99,7 @@ guests_finish(struct config *config, const struct config_errbuf *error)
 			return -EINVAL;
 		if (g->iova == IOVA_AUTO)
 			g->iova = config->iova;
+		g->isolated |= config->isolated;
 	}
 	return 0;
 }

@@ -24,6 +24,7 @@ SETTER(kernel)
 }
 
 SETTER(iova) { return config_parse_iova(value, &config->iova); }
+SETTER(isolated) { return units_parse_bool(value, &config->isolated); }
 SETTER(seed) { return units_parse_uint(value, &config->seed); }
 SETTER(strict) { return units_parse_bool(value, &config->strict); }
 
@@ -100,6 +101,7 @@ static const struct setting {
 	{ "host", "a host profile (see 'hvsim profiles')", set_host },
 	{ "kernel", "a kernel profile (see 'hvsim profiles')", set_kernel },
 	{ "iova", "auto, va or pa", set_iova },
+	{ "isolated", CONFIG_BOOL_EXPECTED, set_isolated },
 	{ "seed", "a number such as 42", set_seed },
 	{ "check", "full or fast", set_check },
 	{ "strict", CONFIG_BOOL_EXPECTED, set_strict },

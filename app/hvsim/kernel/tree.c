@@ -208,7 +208,10 @@ device_files_add(const struct kern_device *device, int fd)
 		ret = tree_file_add(fd, "uevent", 0644, "", 0);
 	if (ret == 0 && device->vm->profile->driver_override)
 		ret = tree_file_add(fd, "driver_override", 0644, "(null)\n", 0);
-	/* What no kernel has: page lists may hold virtual addresses. */
+	/* What no kernel has: what page lists may hold, and what a confidential
+	 * guest's processor would tell by CPUID. */
+	if (ret == 0 && device->isolated)
+		ret = tree_file_add(fd, "isolated", 0444, "1\n", 0);
 	if (ret == 0 && !device->isolated)
 		ret = tree_file_add(fd, "iova", 0444, device->vm->iova == IOVA_PA ? "pa\n" : "va\n", 0);
 	return ret;

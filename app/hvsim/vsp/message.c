@@ -78,6 +78,11 @@ ranges_collect(struct message *message, const struct host_packet *packet)
 	uint32_t at = sizeof(direct);
 
 	memcpy(&direct, packet->extension, sizeof(direct));
+	if (message->channel->nic->isolated) {
+		vsp_violation(message->channel, VSP_RULE_PAGE_PRIVATE, "%u ranges",
+			direct.range_count);
+		return -EFAULT;
+	}
 	for (uint32_t i = 0; i < direct.range_count; i++) {
 		struct vmbus_gpa_range range;
 		int ret;

@@ -307,6 +307,7 @@ vsp_nic_offer(struct vsp_nic *nic, const struct hv_transport *transport, struct 
 	memcpy(offer.instance, nic->config.guid, sizeof(offer.instance));
 	nic->transport = transport;
 	nic->guest = guest;
+	nic->isolated = isolated;
 	nvsp_reset(nic);
 	errno = 0;
 	nic->device = transport->offer(guest, &offer, nic, &nic->channel[0]);

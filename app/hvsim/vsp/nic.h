@@ -211,6 +211,7 @@ struct vsp_nic {
 	const struct hv_transport *transport;
 	struct hv_guest *guest;
 	struct hv_device *device;       /* NULL while not offered */
+	bool isolated;                  /* pages of its guest are its own */
 	struct engine_poller poller;
 	struct rng rng;
 

@@ -57,6 +57,7 @@
 	RULE(RNDIS_ALIGNMENT, REPORT, "packet message not aligned as the host announced") \
 	RULE(PPI_RANGE, FAIL, "per-packet information out of bounds or of size 0") \
 	RULE(PAGE_UNKNOWN, FAIL, "page number that leads nowhere") \
+	RULE(PAGE_PRIVATE, FAIL, "page list of an isolated guest, whose pages no host can read") \
 	RULE(FRAME_LENGTH, REPORT, "frame shorter than 14 bytes or longer than the MTU") \
 	RULE(CSUM_OFFSET, FAIL, "checksum offload with a wrong L4 header offset") \
 	RULE(CSUM_REQUEST, REPORT, "checksum offload that does not fit the frame") \

@@ -226,7 +226,7 @@ settings_are_checked_by_name_and_value(void **state)
 		{ "cpus", "a", "cpus=a: expected a list of CPUs such as 3 or 0-1,4" },
 		{ "numa", "x", "numa=x: expected a node number, or any" },
 		{ "colour", "red", "hvsim has no option \"colour\"; it has host, kernel, iova, "
-			"seed, check, strict, poll, cpus, numa, control, trace" },
+			"isolated, seed, check, strict, poll, cpus, numa, control, trace" },
 	};
 	struct config *config = *state;
 
@@ -391,7 +391,11 @@ a_topology_file_describes_settings_guests_nics_and_ports(void **state)
 	assert_int_equal(config->guests->iova, IOVA_PA);
 	assert_string_equal(config->guests->kernel_profile, "4.18");
 	assert_string_equal(config->guests->next->kernel_profile, "6.18");
+	assert_false(config->guests->isolated);
 	assert_true(config->guests->next->isolated);
+	assert_int_equal(config_set(config, "isolated", "on", error, sizeof(error)), 0);
+	assert_int_equal(config_finish(config, error, sizeof(error)), 0);
+	assert_true(config->guests->isolated);
 	nic = config->nics;
 	assert_string_equal(nic->guest, "b");
 	assert_int_equal(nic->queues, 2);
@@ -428,8 +432,8 @@ a_wrong_topology_file_says_where(void **state)
 		{ "{\"ports\": [{\"sw\": \"s\"}]}", "t.json: ports[0]: \"port\" is missing, such "
 			"as \"tap:name=tap0\"" },
 		{ "{\"settings\": {\"chek\": 1}}", "t.json: hvsim has no option \"chek\"; it "
-			"has host, kernel, iova, seed, check, strict, poll, cpus, numa, control, "
-			"trace" },
+			"has host, kernel, iova, isolated, seed, check, strict, poll, cpus, numa, "
+			"control, trace" },
 		{ "{\"settings\": 1}", "t.json: \"settings\" must be an object" },
 	};
 	struct config *config = *state;

@@ -430,6 +430,8 @@ page_lists_are_sent_only_with_addresses_that_the_host_can_read(void **state)
 	} rows[] = {
 		{ RTE_IOVA_PA, NULL, true },
 		{ RTE_IOVA_PA, "pa\n", true },
+		{ RTE_IOVA_PA, "va\n", true },          /* hvsim asks EAL which it is */
+		{ RTE_IOVA_PA, "bus\n", false },
 		{ RTE_IOVA_VA, NULL, false },
 		{ RTE_IOVA_VA, "pa\n", false },
 		{ RTE_IOVA_VA, "va\n", true },
@@ -448,6 +450,20 @@ page_lists_are_sent_only_with_addresses_that_the_host_can_read(void **state)
 		bus_probe();
 		assert_int_equal(vmbus_device_page_lists_ok(device_named(A)), rows[i].expected);
 	}
+}
+
+/* The processor's own word is test_vmbus_isolation.c's. */
+static void
+a_device_that_says_so_is_of_an_isolated_guest(void **state)
+{
+	fake_tree_nic(A, A, 14, 0);
+	fake_tree_nic(B, B, 15, 1);
+	fake_tree_put("1\n", B "/isolated");
+	(void)state;
+	bus_scan();
+	bus_probe();
+	assert_int_equal(vmbus_device_isolated(device_named(A)), vmbus_isolation_here());
+	assert_true(vmbus_device_isolated(device_named(B)));
 }
 
 /* ---- the other bus ---- */
@@ -524,6 +540,7 @@ main(void)
 		CASE(a_device_is_found_by_any_spelling_of_its_name),
 		CASE(cleanup_removes_every_device_even_if_one_will_not_go),
 		CASE(physical_addresses_are_asked_for_only_where_a_bound_nic_needs_them_and_there_are_any),
+		CASE(a_device_that_says_so_is_of_an_isolated_guest),
 		CASE(page_lists_are_sent_only_with_addresses_that_the_host_can_read),
 		CASE(the_builtin_bus_is_taken_over_in_both_load_orders_with_its_lists),
 	};

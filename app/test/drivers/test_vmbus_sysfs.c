@@ -134,6 +134,38 @@ a_device_is_read_with_all_its_facts(void **state)
 	assert_true(device.iova_va);
 }
 
+static void
+what_only_a_simulated_host_says_is_read_with_care(void **state)
+{
+	static const struct {
+		const char *file, *text;
+		bool va, other, isolated;
+	} rows[] = {
+		{ "/iova", "va\n", true, false, false },
+		{ "/iova", "pa\n", false, false, false },
+		{ "/iova", "", false, true, false },
+		{ "/iova", "vast\n", false, true, false },
+		{ "/isolated", "1\n", false, false, true },
+		{ "/isolated", "0\n", false, false, false },
+		{ "/isolated", "", false, false, true },
+	};
+	struct vmbus_sysfs_device device;
+	const char *file;
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char path[256];
+
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+		snprintf(path, sizeof(path), NAME "%s", rows[i].file);
+		put(path, rows[i].text);
+		assert_int_equal(vmbus_sysfs_read_device(root, NAME, &device, &file), 0);
+		assert_int_equal(device.iova_va, rows[i].va);
+		assert_int_equal(device.iova_other, rows[i].other);
+		assert_int_equal(device.isolated, rows[i].isolated);
+	}
+}
+
 /* Conformance: 1. */
 static void
 missing_optional_files_are_facts_not_errors(void **state)
@@ -257,6 +289,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_guid_is_read_with_and_without_braces_and_in_either_case),
 		CASE(a_device_is_read_with_all_its_facts),
+		CASE(what_only_a_simulated_host_says_is_read_with_care),
 		CASE(missing_optional_files_are_facts_not_errors),
 		CASE(a_required_file_that_says_nonsense_is_named),
 		CASE(maps_are_checked_by_name_and_size),

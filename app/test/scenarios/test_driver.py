@@ -87,6 +87,7 @@ def test_allow_and_block_lists_reach_our_bus(machine, plugin, how, frames):
     ("latency=fast", r"latency=fast: must be a number from 0 to 6553"),
     ("latency=7000", r"latency=7000: must be a number from 0 to 6553"),
     ("tx_page_lists=2", r"tx_page_lists=2: must be a number from 0 to 1"),
+    ("confidential=2", r"confidential=2: must be a number from 0 to 1 or auto"),
 ])
 def test_a_wrong_devarg_is_one_error_that_names_it(machine, plugin, args, says):
     guid = "01234567-89ab-4def-8123-456789abcdef"

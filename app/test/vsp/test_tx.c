@@ -414,6 +414,22 @@ a_page_number_that_leads_nowhere_fails_the_message(void **state)
 	assert_true(channel_is_open(&fake.nic.channel[0]));
 }
 
+static void
+pages_of_an_isolated_guest_are_its_own(void **state)
+{
+	struct list list = { 0 };
+
+	(void)state;
+	make_message(fake.memory, frame, 100, NULL, 0);
+	list_add(&list, 1, 0, MESSAGE_BYTES, 1);
+	fake.nic.isolated = true;
+	send_list(&list, NVSP_SECTION_NONE, 0);
+	assert_int_equal(fake_rule(VSP_RULE_PAGE_PRIVATE), 1);
+	assert_int_equal(guest_status(0, NULL), NVSP_STATUS_FAILURE);
+	assert_int_equal(fake.nic.channel[0].counters.tx_page_lists, 0);
+	assert_true(channel_is_open(&fake.nic.channel[0]));
+}
+
 static const struct {
 	uint32_t index, bytes;
 } sections[] = {
@@ -560,6 +576,7 @@ main(void)
 		CASE(headers_split_between_ranges_fail_the_message),
 		CASE(information_outside_the_first_range_fails_the_message),
 		CASE(a_page_number_that_leads_nowhere_fails_the_message),
+		CASE(pages_of_an_isolated_guest_are_its_own),
 		CASE(a_section_outside_the_buffer_silences_the_channel),
 		CASE(messages_before_a_fatal_one_are_completed),
 		CASE(a_message_without_the_completion_flag_is_reported),

@@ -21,6 +21,7 @@
 #include <rte_memory.h>
 
 #include "vmbus_driver.h"
+#include "vmbus_isolation.h"
 #include "vmbus_log.h"
 
 #define VMBUS_BUS_NAME "vmbus"
@@ -120,6 +121,8 @@ take_over(void)
 static bool
 page_lists_ok(const struct vmbus_sysfs_device *sysfs)
 {
+	if (sysfs->iova_other)
+		return false;
 	return rte_eal_iova_mode() == RTE_IOVA_PA || sysfs->iova_va;
 }
 
@@ -294,6 +297,7 @@ device_probe(struct vmbus_device *device)
 		return 1;
 	}
 	device->page_lists_ok = page_lists_ok(&device->sysfs);
+	device->isolated = device->sysfs.isolated || vmbus_isolation_here();
 	VMBUS_LOG(INFO, "%s: probing with %s, uio%d, relid %u", device->name,
 		driver->driver.name, device->sysfs.uio, device->sysfs.relid);
 	device->driver = driver;

@@ -71,6 +71,7 @@ struct vmbus_device {
 	const struct vmbus_driver *driver;      /* NULL while not probed */
 	int fd;                     /* /dev/uioN, -1 while closed */
 	bool page_lists_ok;
+	bool isolated;
 	bool seen;                  /* by the scan under way */
 	bool watched;
 	struct vmbus_shared *shared;
@@ -105,6 +106,14 @@ static inline bool
 vmbus_device_page_lists_ok(const struct vmbus_device *device)
 {
 	return device->page_lists_ok;
+}
+
+/* Is this a confidential guest? Then the host must be shown nothing but what
+ * is shared with it: rings and buffers. Found out once at probe. */
+static inline bool
+vmbus_device_isolated(const struct vmbus_device *device)
+{
+	return device->isolated;
 }
 
 /* The host took the device away: its rings must not be touched again. */

@@ -183,11 +183,28 @@ required(int ret)
 	return ret == -ENOENT ? -ENODEV : ret == 0 || ret == -ENODEV ? ret : -EPROTO;
 }
 
+/* What only a simulated host says; anything unexpected makes us more careful. */
+static void
+hvsim_read(const char *devices, const char *name, struct vmbus_sysfs_device *device)
+{
+	char path[PATH_MAX], text[ATTRIBUTE_BYTES];
+	int ret;
+
+	path_make(path, "%s/%s/iova", devices, name);
+	ret = attribute_read(path, text);
+	device->iova_va = ret == 0 && strcmp(text, "va") == 0;
+	device->iova_other = ret != -ENOENT && !device->iova_va &&
+		(ret != 0 || strcmp(text, "pa") != 0);
+	path_make(path, "%s/%s/isolated", devices, name);
+	ret = attribute_read(path, text);
+	device->isolated = ret != -ENOENT && (ret != 0 || strcmp(text, "0") != 0);
+}
+
 int
 vmbus_sysfs_read_device(const char *devices, const char *name,
 	struct vmbus_sysfs_device *device, const char **file)
 {
-	char path[PATH_MAX], text[ATTRIBUTE_BYTES];
+	char path[PATH_MAX];
 	int64_t relid;
 	int ret;
 
@@ -218,8 +235,7 @@ vmbus_sysfs_read_device(const char *devices, const char *name,
 	path_make(path, "%s/%s/numa_node", devices, name);
 	device->numa_node = number_optional(path, 0, INT_MAX, -1);
 	device->uio = uio_find(devices, name);
-	path_make(path, "%s/%s/iova", devices, name);
-	device->iova_va = attribute_read(path, text) == 0 && strcmp(text, "va") == 0;
+	hvsim_read(devices, name, device);
 	return 0;
 }
 
@@ -290,7 +306,7 @@ channel_read(const char *devices, const char *name, const char *entry,
 	struct vmbus_sysfs_channel *channel)
 {
 	char path[PATH_MAX];
-	int64_t relid, index;
+	int64_t relid, index = 0;
 
 	if (!isdigit((unsigned char)entry[0]) || number_parse(entry, &relid) < 0 ||
 	    relid > UINT16_MAX)

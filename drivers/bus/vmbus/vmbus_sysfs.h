@@ -33,7 +33,10 @@ struct vmbus_sysfs_device {
 	int monitor_id;             /* VMBUS_NO_ID: no monitor was allocated */
 	int numa_node;              /* -1: any */
 	int uio;                    /* N of /dev/uioN; VMBUS_NO_ID: not bound to it */
-	bool iova_va;               /* page lists may hold virtual addresses: hvsim only */
+	/* Two attributes that no kernel has and hvsim does. */
+	bool iova_va;               /* page lists may hold virtual addresses */
+	bool iova_other;            /* what they may hold is not known here */
+	bool isolated;              /* a confidential guest; CPUID is the processor's own */
 };
 
 /* Reads one device below `devices` (VMBUS_SYSFS_DEVICES). Returns 0; -ENODEV if

@@ -198,6 +198,7 @@ struct netvsc_args {
 	bool rx_extmbuf;
 	bool numa_aware;
 	bool tx_page_lists;
+	uint32_t confidential;      /* 0, 1 or NETVSC_CONFIDENTIAL_AUTO */
 };
 
 struct netvsc_device {
@@ -208,7 +209,7 @@ struct netvsc_device {
 	struct vmbus_shared *vmbus;
 	uint8_t *recv_buffer, *send_buffer;
 	uint64_t recv_bytes, send_bytes;
-	bool page_lists_ok;
+	bool page_lists_ok, confidential;
 	struct netvsc_args args;
 
 	/* control: under xact.mutex */

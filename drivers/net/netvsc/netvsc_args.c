@@ -19,7 +19,7 @@
 static const struct arg {
 	const char *key;
 	size_t offset, bytes;       /* bytes: 1 for a switch, 4 for a number */
-	uint32_t preset, max;
+	uint32_t preset, max;       /* a preset beyond max is written as "auto" */
 	const char *unit;
 	const char *about;
 } args_known[] = {
@@ -38,6 +38,9 @@ static const struct arg {
 	{ "tx_page_lists", ARG(tx_page_lists), 1, 1, "switch",
 		"the host reads large frames from where they are; 0: all are copied, and the host"
 		" reads nothing but its own buffers" },
+	{ "confidential", ARG(confidential), NETVSC_CONFIDENTIAL_AUTO, 1, "switch",
+		"1: the host is shown the rings and its two buffers and nothing else: all is copied, both"
+		" ways, whatever other arguments say; 0: not so; auto: if this is a confidential guest" },
 	{ "tx_agg_packets", ARG(tx_agg_packets), 0, 32, "frames",
 		"frames in one message to the host at most; 0: as many as it says it takes; 1 switches"
 		" aggregation off" },
@@ -95,10 +98,13 @@ parse_one(const char *key, const char *text, void *opaque)
 	if (arg == NULL)
 		return unknown_key(parse->device, key);
 	errno = 0;
+	if (arg->preset > arg->max && text != NULL && strcmp(text, "auto") == 0)
+		return 0;               /* as preset */
 	value = text == NULL || *text < '0' || *text > '9' ? ULONG_MAX : strtoul(text, &end, 0);
 	if (value == ULONG_MAX || errno != 0 || *end != '\0' || value > arg->max) {
-		NETVSC_LOG(ERR, init, "%s: probe: devargs: %s=%s: must be a number from 0 to %u (%s)",
-			parse->device, key, text == NULL ? "" : text, arg->max, arg->unit);
+		NETVSC_LOG(ERR, init, "%s: probe: devargs: %s=%s: must be a number from 0 to %u%s (%s)",
+			parse->device, key, text == NULL ? "" : text, arg->max,
+			arg->preset > arg->max ? " or auto" : "", arg->unit);
 		return -EINVAL;
 	}
 	arg_store(parse->args, arg, (uint32_t)value);

@@ -6,6 +6,9 @@
 
 #include "netvsc.h"
 
+/* struct netvsc_args: confidential as the guest is. */
+#define NETVSC_CONFIDENTIAL_AUTO 2u
+
 #define NETVSC_RX_COPYBREAK 256u       /* preset of rx_copybreak */
 
 /* Sets the defaults, then what the text (NULL: nothing) says. Returns 0, or

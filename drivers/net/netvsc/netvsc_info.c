@@ -240,8 +240,9 @@ dump_host(const struct netvsc_device *dev, FILE *file)
 	fprintf(file, "  send buffer: %u sections of %u bytes, %u for control; %u packets per"
 		" message, alignment %u\n", host->send_section_count, host->send_section_bytes,
 		host->send_control_count, host->packets_per_message, host->alignment);
-	fprintf(file, "  page lists: %s; filter 0x%x; epoch %u\n", dev->page_lists_ok ?
-		"yes" : "no", dev->filter, dev->epoch);
+	fprintf(file, "  page lists: %s; confidential: %s; filter 0x%x; epoch %u\n",
+		dev->page_lists_ok ? "yes" : "no", dev->confidential ? "yes" : "no", dev->filter,
+		dev->epoch);
 }
 
 /* The one counter of the host that no counter of ours can replace: frames for

@@ -31,6 +31,26 @@ failed(const struct vmbus_device *vmbus, const char *step, int ret, const char *
 
 /* ---- the port's first minute ---- */
 
+/* In a confidential guest whatever would show the host more is off, however it
+ * was asked for. */
+static void
+confidential_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
+{
+	bool isolated = vmbus_device_isolated(vmbus);
+
+	dev->confidential = dev->args.confidential == NETVSC_CONFIDENTIAL_AUTO ? isolated :
+		dev->args.confidential != 0;
+	if (dev->confidential) {
+		dev->args.tx_page_lists = false;
+		dev->args.rx_extmbuf = false;
+		NETVSC_LOG(NOTICE, init, "%s: confidential: the host is shown the rings and its"
+			" buffers only; all frames are copied", vmbus->name);
+	} else if (isolated) {
+		NETVSC_LOG(WARNING, init, "%s: this guest is isolated, but confidential=0 lets the"
+			" host read frames where they are", vmbus->name);
+	}
+}
+
 static int
 step_args(struct rte_eth_dev *eth)
 {
@@ -42,6 +62,7 @@ step_args(struct rte_eth_dev *eth)
 
 	if (ret < 0)
 		return ret;
+	confidential_set(dev, vmbus);
 	if (dev->args.rx_extmbuf || dev->args.rx_copybreak != NETVSC_RX_COPYBREAK)
 		NETVSC_LOG(NOTICE, init, "%s: rx_extmbuf_enable and rx_copybreak have no effect yet:"
 			" received frames are always copied", vmbus->name);
@@ -176,4 +197,5 @@ NETVSC_COMPAT_EXPORT_NAME(net_netvsc);
 RTE_PMD_REGISTER_KMOD_DEP(net_netvsc, "* uio_hv_generic");
 RTE_PMD_REGISTER_PARAM_STRING(net_netvsc, "latency=<us> rx_copybreak=<bytes> tx_copybreak=<bytes>"
 	" rx_extmbuf_enable=<0|1> numa_aware=<0|1> tx_page_lists=<0|1>"
+	" confidential=<0|1|auto>"
 	" tx_agg_packets=<frames> tx_agg_bytes=<bytes> tx_section_cache=<sections>");
