@@ -90,18 +90,18 @@ def control():
     seed("netvsc_args", "wrong", b"latency=9999,what=1,tx_copybreak=[1,2]")
 
 
-def world():
+def whole_driver():
     fill_and_take = bytes([3, 0, 0, 0]) + bytes(3)      # an empty piece of the buffer
     frames = bytes([5, 1]) + struct.pack("<H", 100) + bytes([2, 0]) + u32(0x28) + bytes([6]) + u32(1600)
     receive, send, settle, control = bytes([0, 31]), bytes([2, 3]) + struct.pack("<H", 200) + bytes([1]), \
         bytes([4]), bytes([6, 1, 0])
     complete = bytes([11, 0, 0]) + bytes(8) + bytes([1])
-    seed("netvsc_world", "both-ways", bytes([4]) + frames + receive + send + settle + control
+    seed("netvsc_driver", "both-ways", bytes([4]) + frames + receive + send + settle + control
          + complete + receive + fill_and_take + receive)
     transfer = bytes([3, 2, 0]) + b"".join(struct.pack("<HB", 200, i) for i in (20, 21))
     fill = bytes([1, 20, 100, 0]) + rndis_data(tcp_frame())[:100]
-    seed("netvsc_world", "raw-transfer", bytes([0]) + fill + transfer + receive + receive)
-    seed("netvsc_world", "held", bytes([1]) + bytes([0x4f]) + send * 6 + settle + bytes([0x0f]) + complete)
+    seed("netvsc_driver", "raw-transfer", bytes([0]) + fill + transfer + receive + receive)
+    seed("netvsc_driver", "held", bytes([1]) + bytes([0x4f]) + send * 6 + settle + bytes([0x0f]) + complete)
 
 
 def hvsim():
@@ -144,5 +144,5 @@ def hvsim():
 
 
 if __name__ == "__main__":
-    for make in (rings, rndis, sysfs, control, world, hvsim):
+    for make in (rings, rndis, sysfs, control, whole_driver, hvsim):
         make()
