@@ -162,7 +162,8 @@ def faults():
     names = {m[0]: m[1] for m in re.findall(r'\tM\((\w+), "([\w-]+)", "', header)}
     body = re.search(r"faults\[\] = \{\n(.*?)\n\};", (HVSIM / "fault/fault.c").read_text(),
                      re.S).group(1)
-    rows = [(f"``{name}``", f"``{names[m]}``" if m in names else "the one that ``message=`` names",
+    rows = [(f"``{name}``", f"``{names[m]}``" if m in names else
+             "any" if m == "LIE" else "the one that ``message=`` names",
              about) for name, about, m in
             re.findall(r'\{ "([\w-]+)", "(.*?)",\s*FAULT_(\w+),', body, re.S)]
     messages = [(f"``{name}``", about) for name, about in

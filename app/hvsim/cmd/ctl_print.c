@@ -87,12 +87,34 @@ print_profiles(json_t *result)
 }
 
 static void
+print_lies(json_t *lies, json_int_t values)
+{
+	const char *message;
+	json_t *fields, *field;
+	json_int_t n = 0;
+	size_t i;
+
+	printf("Lies (lie:message=,field=, and value= or add=):\n");
+	json_object_foreach(lies, message, fields) {
+		printf("  %-26s", message);
+		json_array_foreach(fields, i, field)
+			printf(" %s", json_string_value(field));
+		printf("\n");
+		n += (json_int_t)json_array_size(fields);
+	}
+	printf("%" JSON_INTEGER_FORMAT " fields of %zu messages: %" JSON_INTEGER_FORMAT
+		" single lies of %" JSON_INTEGER_FORMAT " values each\n", n, json_object_size(lies),
+		n * values, values);
+}
+
+static void
 print_faults(json_t *result)
 {
 	json_t *faults = json_object_get(result, "faults");
 	json_t *messages = json_object_get(result, "messages");
 
-	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count, value, queue):\n");
+	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count,\n"
+		"value, probability, seed, after, queue; of lies also field, add):\n");
 	for (size_t i = 0; i < json_array_size(faults); i++) {
 		json_t *fault = json_array_get(faults, i);
 		json_int_t fired = json_integer_value(json_object_get(fault, "fired"));
@@ -108,6 +130,8 @@ print_faults(json_t *result)
 	for (size_t i = 0; i < json_array_size(messages); i++)
 		printf("  %-17s %s\n", text(json_array_get(messages, i), "name"),
 			text(json_array_get(messages, i), "about"));
+	print_lies(json_object_get(result, "lies"),
+		json_integer_value(json_object_get(result, "values")));
 }
 
 /* Whatever else: what was made, and whether the guest knows of it. */

@@ -195,6 +195,21 @@ report_profiles(void)
 	return json_pack("{s:o, s:o}", "host", hosts, "kernel", kernels);
 }
 
+/* {"NVSP_INIT_COMPLETE": ["type", ...], ...} */
+static json_t *
+report_lies(void)
+{
+	json_t *messages = json_object();
+	const char *message, *field = NULL;
+
+	for (unsigned int i = 0; (message = fault_lie_name(i, &field)) != NULL; i++) {
+		if (json_object_get(messages, message) == NULL)
+			json_object_set_new(messages, message, json_array());
+		json_array_append_new(json_object_get(messages, message), json_string(field));
+	}
+	return messages;
+}
+
 json_t *
 report_faults(void)
 {
@@ -208,5 +223,6 @@ report_faults(void)
 			info.armed, "fired", (json_int_t)info.fired));
 	for (unsigned int i = 0; (name = fault_message_name(i, &about)) != NULL; i++)
 		json_array_append_new(messages, json_pack("{s:s, s:s}", "name", name, "about", about));
-	return json_pack("{s:o, s:o}", "faults", faults, "messages", messages);
+	return json_pack("{s:o, s:o, s:o, s:I}", "faults", faults, "messages", messages, "lies",
+		report_lies(), "values", (json_int_t)fault_lie_values());
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../../drivers/bus/vmbus/vmbus_wire.h"
 #include "../../../drivers/net/netvsc/nvsp_wire.h"
@@ -17,6 +18,8 @@
 #include "../core/util.h"
 
 #define ARMED_MAX 16u
+/* What a lie is about is not a kind of message but a field; see lie.h. */
+#define FAULT_LIE ((enum fault_message)(FAULT_MESSAGE_COUNT + 1))
 #define RNDIS_STATUS_OFFSET 12u         /* of every RNDIS completion */
 #define RNDIS_STATUS_FAILURE 0xC0000001u
 #define RANGE_OFFSET sizeof(struct vmbus_transfer_pages)
@@ -27,6 +30,7 @@ enum fault_action {
 	ACTION_WRITE,           /* a field is another one */
 	ACTION_NOTE,            /* an unsolicited message comes first */
 	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
+	ACTION_LIE,
 };
 
 static const struct fault {
@@ -63,6 +67,8 @@ static const struct fault {
 		offsetof(struct vmbus_packet_header, length_8b), 2, 0, 1 },
 	{ "completion-id", "a completion has this transaction id", FAULT_COMPLETION, ACTION_WRITE,
 		0, 8, 0, 1 },
+	{ "lie", "any field of any message is another one; needs message= and field=", FAULT_LIE,
+		ACTION_LIE, 0, 0, 0, 1 },
 };
 
 #define M(id, name, about) { name, about },
@@ -78,6 +84,13 @@ struct armed {
 	uint64_t value;
 	uint64_t queue;                 /* FAULT_RING: UINT64_MAX is all of them */
 	uint64_t seen;
+	uint64_t percent;               /* of those that it could be, */
+	struct rng rng;                 /* chosen by this */
+	uint64_t from_ns;               /* not before, on the monotonic clock */
+	/* ACTION_LIE */
+	const struct lie *lie;
+	char lie_message[40], lie_field[40];
+	struct lie_value lied;
 };
 
 unsigned int fault_armed;
@@ -91,6 +104,15 @@ static struct {
 } renamed;
 
 /* ---- deciding ---- */
+
+static uint64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 static enum fault_verdict
 act(const struct armed *a, void *bytes, uint32_t n)
@@ -132,6 +154,10 @@ due(struct armed *a, enum fault_message message, const void *bytes, uint32_t n)
 {
 	if (a->fault == NULL || a->message != message || other_queue(a, bytes, n))
 		return false;
+	if (a->from_ns != 0 && clock_ns() < a->from_ns)
+		return false;
+	if (a->percent < 100 && rng_below(&a->rng, 100) >= a->percent)
+		return false;
 	a->seen++;
 	return a->seen >= a->nth && (a->count == 0 || a->seen - a->nth < a->count);
 }
@@ -167,6 +193,25 @@ fault_decide(enum fault_message message, void *bytes, uint32_t n)
 		verdict = worse(verdict, act(&armed[i], bytes, n));
 	}
 	return verdict;
+}
+
+bool
+fault_lie_decide(enum lie_piece piece, void *bytes, uint32_t n)
+{
+	bool lied = false;
+
+	for (unsigned int i = 0; i < ARMED_MAX; i++) {
+		struct armed *a = &armed[i];
+		uint8_t *at = a->fault == NULL || a->lie == NULL ? NULL :
+			lie_at(a->lie, piece, bytes, n);
+
+		if (at == NULL || !due(a, FAULT_LIE, bytes, n))
+			continue;
+		fired[a->fault - faults]++;
+		lie_write(a->lie, at, &a->lied);
+		lied = true;
+	}
+	return lied;
 }
 
 enum fault_verdict
@@ -224,13 +269,72 @@ message_find(const char *name, enum fault_message *message)
 	return -EINVAL;
 }
 
+/* The options that are numbers. */
+static int
+option_number(struct armed *a, const struct option_cursor *cursor, char *error,
+	unsigned int bytes)
+{
+	static const char *const names[] = { "nth", "count", "value", "probability", "seed", "queue" };
+	uint64_t *const to[] = { &a->nth, &a->count, &a->value, &a->percent, &a->rng.state,
+		&a->queue };
+	unsigned int known = a->fault->message == FAULT_RING ? 6 : 5;
+
+	for (unsigned int i = 0; i < known; i++) {
+		if (strcmp(cursor->key, names[i]) != 0)
+			continue;
+		if (units_parse_uint(cursor->value, to[i]) == 0 && a->percent <= 100)
+			return 0;
+		snprintf(error, bytes, "%s: %s=%s is no number%s", a->fault->name, cursor->key,
+			cursor->value, to[i] == &a->percent ? " from 0 to 100" : "");
+		return -EINVAL;
+	}
+	snprintf(error, bytes, "%s does not know \"%s\"; see 'hvsim faults'", a->fault->name,
+		cursor->key);
+	return -EINVAL;
+}
+
+static int
+option_time(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
+{
+	uint64_t ns;
+
+	if (units_parse_time_ns(cursor->value, &ns) == 0) {
+		a->from_ns = clock_ns() + ns;
+		return 0;
+	}
+	snprintf(error, bytes, "%s: after=%s is no time such as 100ms", a->fault->name,
+		cursor->value);
+	return -EINVAL;
+}
+
+/* 1 if the option is one that only lies have. */
+static int
+option_lie(struct armed *a, const struct option_cursor *cursor)
+{
+	bool less = cursor->value[0] == '-';
+
+	if (strcmp(cursor->key, "message") == 0) {
+		snprintf(a->lie_message, sizeof(a->lie_message), "%.39s", cursor->value);
+		return 1;
+	}
+	if (strcmp(cursor->key, "field") == 0) {
+		snprintf(a->lie_field, sizeof(a->lie_field), "%.39s", cursor->value);
+		return 1;
+	}
+	if (strcmp(cursor->key, "add") != 0 ||
+	    units_parse_uint(cursor->value + less, &a->lied.value) < 0)
+		return 0;
+	a->lied.difference = true;
+	if (less)
+		a->lied.value = -a->lied.value;
+	return 1;
+}
+
 static int
 option_take(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
 {
-	static const char *const names[] = { "nth", "count", "value", "queue" };
-	uint64_t *const to[] = { &a->nth, &a->count, &a->value, &a->queue };
-	unsigned int known = a->fault->message == FAULT_RING ? 4 : 3;
-
+	if (a->fault->action == ACTION_LIE && option_lie(a, cursor) == 1)
+		return 0;
 	if (strcmp(cursor->key, "message") == 0 && a->fault->message == FAULT_MESSAGE_COUNT) {
 		if (message_find(cursor->value, &a->message) == 0)
 			return 0;
@@ -238,16 +342,24 @@ option_take(struct armed *a, const struct option_cursor *cursor, char *error, un
 			cursor->value);
 		return -EINVAL;
 	}
-	for (unsigned int i = 0; i < known; i++)
-		if (strcmp(cursor->key, names[i]) == 0) {
-			if (units_parse_uint(cursor->value, to[i]) == 0)
-				return 0;
-			snprintf(error, bytes, "%s: %s=%s is no number", a->fault->name,
-				cursor->key, cursor->value);
-			return -EINVAL;
-		}
-	snprintf(error, bytes, "%s does not know \"%s\"; see 'hvsim faults'", a->fault->name,
-		cursor->key);
+	if (strcmp(cursor->key, "after") == 0)
+		return option_time(a, cursor, error, bytes);
+	return option_number(a, cursor, error, bytes);
+}
+
+static int
+lie_complete(struct armed *a, char *error, unsigned int bytes)
+{
+	bool message_known;
+
+	a->lie = lie_find(a->lie_message, a->lie_field, &message_known);
+	if (!a->lied.difference)
+		a->lied.value = a->value;
+	if (a->lie != NULL)
+		return 0;
+	snprintf(error, bytes, message_known ? "lie: message %s has no field \"%s\"; see 'hvsim faults'" :
+		"lie: there is no message \"%s\"%s; see 'hvsim faults'", a->lie_message,
+		message_known ? a->lie_field : "");
 	return -EINVAL;
 }
 
@@ -272,7 +384,7 @@ options_take(struct armed *a, const char *options, char *error, unsigned int byt
 			a->fault->name, a->fault->name);
 		return -EINVAL;
 	}
-	return 0;
+	return a->fault->action == ACTION_LIE ? lie_complete(a, error, bytes) : 0;
 }
 
 int
@@ -280,7 +392,7 @@ fault_arm(const char *text, char *error, unsigned int bytes)
 {
 	size_t length = strcspn(text, ":");
 	struct armed a = { .fault = fault_find(text, length), .nth = 1,
-		.queue = UINT64_MAX };
+		.queue = UINT64_MAX, .percent = 100, .rng = { 1 } };
 	unsigned int i = 0;
 
 	if (a.fault == NULL) {
@@ -329,7 +441,7 @@ fault_info(unsigned int i, struct fault_info *info)
 		return false;
 	*info = (struct fault_info){ .name = faults[i].name, .about = faults[i].about,
 		.fired = fired[i] };
-	if (faults[i].message != FAULT_MESSAGE_COUNT)
+	if (faults[i].message < FAULT_MESSAGE_COUNT)
 		info->message = messages[faults[i].message].name;
 	for (unsigned int a = 0; a < ARMED_MAX; a++)
 		info->armed |= armed[a].fault == &faults[i];
@@ -343,4 +455,24 @@ fault_message_name(unsigned int i, const char **about)
 		return NULL;
 	*about = messages[i].about;
 	return messages[i].name;
+}
+
+const char *
+fault_lie_name(unsigned int i, const char **field)
+{
+	if (i >= lie_count)
+		return NULL;
+	*field = lies[i].field;
+	return lies[i].message;
+}
+
+unsigned int
+fault_lie_values(void)
+{
+	struct lie_value value;
+	unsigned int n = 0;
+
+	while (lie_value(n, &value))
+		n++;
+	return n;
 }

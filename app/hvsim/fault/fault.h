@@ -11,11 +11,16 @@
  * A fault is armed by "NAME" or "NAME:KEY=VALUE,...": message=KIND says which
  * messages it means where that is open, nth=N which of those is the first
  * (1), count=N how many (0: all that follow), value=N what is written, and
- * queue=N which queue's ring (all).
+ * queue=N which queue's ring (all). probability=N is the part in percent that it
+ * hits of those that it could, chosen by seed=N (1), and after=TIME keeps it
+ * quiet for so long. The fault "lie" is about any field that a host sends:
+ * message=, field=, and value= or add= (to the truth).
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "lie.h"
 
 /* What may be sent or read when the VSP asks. */
 #define FAULT_MESSAGES(M) \
@@ -63,6 +68,16 @@ fault_at(enum fault_message message, void *bytes, uint32_t n)
 	return fault_decide(message, bytes, n);
 }
 
+bool fault_lie_decide(enum lie_piece piece, void *bytes, uint32_t n);
+
+/* Asked with everything that is about to be shown to the guest: n bytes of that
+ * piece, changed in place. True if the host lied. */
+static inline bool
+fault_lie(enum lie_piece piece, void *bytes, uint32_t n)
+{
+	return __builtin_expect(fault_armed != 0, 0) && fault_lie_decide(piece, bytes, n);
+}
+
 /* fault_at() for an NVSP or an RNDIS control message, which say themselves
  * what they are. */
 enum fault_verdict fault_at_nvsp(void *bytes, uint32_t n);
@@ -84,5 +99,10 @@ struct fault_info {
 bool fault_info(unsigned int i, struct fault_info *info);
 /* The i-th message kind that message= can name; NULL after the last. */
 const char *fault_message_name(unsigned int i, const char **about);
+
+/* The i-th field that lie: can be about, NULL after the last; and how many values
+ * are worth trying for each. */
+const char *fault_lie_name(unsigned int i, const char **field);
+unsigned int fault_lie_values(void);
 
 #endif /* HVSIM_FAULT_H */

@@ -44,6 +44,7 @@ struct host_rx_ring {           /* guest to host; the host reads */
 	uint32_t published;     /* the read index that the guest may see */
 	uint32_t write_seen;    /* the guest's index when last looked at, checked */
 	bool masked;            /* what we last stored in interrupt_mask */
+	bool lied;              /* words of the page are not what we think: a fault */
 };
 
 struct host_tx_ring {           /* host to guest; the host writes */
@@ -56,6 +57,7 @@ struct host_tx_ring {           /* host to guest; the host writes */
 	uint32_t pending;       /* the pending_send_bytes we announced */
 	bool announced;         /* it was, since the guest last signalled */
 	bool blocked;           /* full: not looked at again until signalled */
+	bool lied;              /* words of the page are not what we think: a fault */
 	uint32_t limit_bytes;   /* start no transfer with more in the ring; 0 = no limit */
 };
 

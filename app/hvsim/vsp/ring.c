@@ -14,6 +14,7 @@
 #include "data.h"
 
 #define HEADER_BYTES ((uint32_t)sizeof(struct vmbus_packet_header))
+#define LIED_BYTES_MAX 4096u            /* of what the host can lie in */
 #define FOOTER_BYTES ((uint32_t)sizeof(struct vmbus_packet_footer))
 
 static inline bool
@@ -181,6 +182,7 @@ host_rx_ring_publish(struct host_rx_ring *ring)
 	 * bytes: our copies are complete. */
 	__atomic_store_n(&ring->page->read_index, ring->read, __ATOMIC_RELEASE);
 	ring->published = ring->read;
+	ring->lied |= fault_lie(LIE_PIECE_RING_TO_HOST, ring->page, sizeof(*ring->page));
 	/* Partner: a guest that waits for room stores pending_send_bytes, fences,
 	 * and looks at read_index again. One of us must see the other. */
 	full_fence();
@@ -218,13 +220,14 @@ host_rx_ring_empty(const struct host_rx_ring *ring)
 bool
 host_rx_ring_tampered(const struct host_rx_ring *ring)
 {
-	return __atomic_load_n(&ring->page->read_index, __ATOMIC_RELAXED) != ring->published;
+	return !ring->lied &&
+		__atomic_load_n(&ring->page->read_index, __ATOMIC_RELAXED) != ring->published;
 }
 
 bool
 host_rx_ring_mask_tampered(const struct host_rx_ring *ring)
 {
-	return __atomic_load_n(&ring->page->interrupt_mask, __ATOMIC_RELAXED) !=
+	return !ring->lied && __atomic_load_n(&ring->page->interrupt_mask, __ATOMIC_RELAXED) !=
 		(ring->masked ? 1u : 0u);
 }
 
@@ -308,12 +311,24 @@ ring_write(struct host_tx_ring *ring, uint32_t at, const void *from, uint32_t by
 	return advance(at, bytes, ring->data_bytes);
 }
 
+/* What goes out instead, if the host is to lie there; what is longer is told
+ * truly. */
+static const void *
+lie_copy(enum lie_piece piece, const void *from, uint32_t bytes, uint8_t *to)
+{
+	if (bytes == 0 || bytes > LIED_BYTES_MAX)
+		return from;
+	memcpy(to, from, bytes);
+	return fault_lie(piece, to, bytes) ? to : from;
+}
+
 int
 host_tx_ring_put(struct host_tx_ring *ring, const struct vmbus_packet_header *header,
 	const void *extension, uint32_t extension_bytes, const void *payload,
 	uint32_t payload_bytes)
 {
 	static const uint8_t zeros[8];
+	static uint8_t lied[2][LIED_BYTES_MAX];         /* one thread */
 	uint32_t padding = -payload_bytes & 7;
 	uint32_t bytes = HEADER_BYTES + extension_bytes + payload_bytes + padding;
 	struct vmbus_packet_footer footer = { .start_offset = ring->write };
@@ -328,7 +343,13 @@ host_tx_ring_put(struct host_tx_ring *ring, const struct vmbus_packet_header *he
 		return ret;
 	copy.data_offset_8b = (uint16_t)((HEADER_BYTES + extension_bytes) / 8);
 	copy.length_8b = (uint16_t)(bytes / 8);
-	fault_at(FAULT_PACKET, &copy, sizeof(copy));
+	if (unlikely(fault_armed != 0)) {
+		fault_at(FAULT_PACKET, &copy, sizeof(copy));
+		fault_lie(LIE_PIECE_HEADER, &copy, sizeof(copy));
+		extension = lie_copy(LIE_PIECE_EXTENSION, extension, extension_bytes, lied[0]);
+		payload = lie_copy(LIE_PIECE_NVSP, payload, payload_bytes, lied[1]);
+		fault_lie(LIE_PIECE_FOOTER, &footer, sizeof(footer));
+	}
 	at = ring_write(ring, at, &copy, HEADER_BYTES);
 	if (extension_bytes != 0)
 		at = ring_write(ring, at, extension, extension_bytes);
@@ -354,6 +375,7 @@ host_tx_ring_publish(struct host_tx_ring *ring)
 	/* Partner: the guest's acquire load of write_index: the packets are complete. */
 	__atomic_store_n(&ring->page->write_index, ring->write, __ATOMIC_RELEASE);
 	ring->committed = ring->write;
+	ring->lied |= fault_lie(LIE_PIECE_RING_TO_GUEST, ring->page, sizeof(*ring->page));
 	/* Partner: the guest's fence between opening its mask and looking at
 	 * write_index again: it sees the packet, or we see the mask open. */
 	full_fence();
@@ -380,6 +402,7 @@ host_tx_ring_unblock(struct host_tx_ring *ring)
 bool
 host_tx_ring_tampered(const struct host_tx_ring *ring)
 {
-	return __atomic_load_n(&ring->page->write_index, __ATOMIC_RELAXED) != ring->committed ||
-		__atomic_load_n(&ring->page->pending_send_bytes, __ATOMIC_RELAXED) != ring->pending;
+	return !ring->lied && (
+		__atomic_load_n(&ring->page->write_index, __ATOMIC_RELAXED) != ring->committed ||
+		__atomic_load_n(&ring->page->pending_send_bytes, __ATOMIC_RELAXED) != ring->pending);
 }

@@ -96,6 +96,7 @@ send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
 	uint8_t payload[NVSP_MSG_BYTES_V61] = { 0 };
 
 	memcpy(nic->recv_base + range.byte_offset, message, bytes);
+	fault_lie(LIE_PIECE_RNDIS, nic->recv_base + range.byte_offset, bytes);
 	if (fault_at_rndis(nic->recv_base + range.byte_offset, bytes) == FAULT_DROP) {
 		nic->control_free_count++;
 		return;

@@ -381,9 +381,12 @@ transfer_faults(struct vsp_channel *channel, struct vmbus_packet_header *header,
 	struct vsp_nic *nic = channel->nic;
 	unsigned int n = channel->range_count;
 
-	for (unsigned int i = 0; i < n; i++)
-		fault_at(FAULT_FRAME, nic->recv_base + channel->ranges[i].byte_offset,
-			channel->ranges[i].byte_count);
+	for (unsigned int i = 0; i < n; i++) {
+		uint8_t *frame = nic->recv_base + channel->ranges[i].byte_offset;
+
+		fault_at(FAULT_FRAME, frame, channel->ranges[i].byte_count);
+		fault_lie(LIE_PIECE_RNDIS, frame, channel->ranges[i].byte_count);
+	}
 	fault_at(FAULT_RANGES, pages, (uint32_t)(sizeof(*pages) + n * sizeof(channel->ranges[0])));
 	fault_at(FAULT_TRANSFER, header, sizeof(*header));
 }

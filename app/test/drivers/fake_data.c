@@ -209,6 +209,7 @@ place(struct fake_data *d, const struct fake_frame *frame)
 	packet.header.msg_bytes = data_at + frame->bytes;
 	memcpy(to, &packet, sizeof(packet));
 	memcpy(to + data_at, frame->data, frame->bytes);
+	fake_host_show(FAKE_SHOW_RNDIS, to, data_at + frame->bytes);
 	return (struct vmbus_transfer_range) { data_at + frame->bytes,
 		frame->outside ? FAKE_RECV_BYTES - 8 : offset };
 }
@@ -352,6 +353,27 @@ fake_data_start(const struct fake_setup *setup)
 	d->host->data = data_arrived;
 	queues_create(d, setup);
 	return d;
+}
+
+int
+fake_data_reset(struct fake_data *d, const struct fake_setup *setup)
+{
+	struct netvsc_device *dev = &d->host->dev;
+	int ret;
+
+	netvsc_queues_stop(d->eth);
+	netvsc_queues_drain(d->eth);
+	netvsc_rx_queue_release(d->eth, 0);
+	netvsc_tx_queue_release(d->eth, 0);
+	netvsc_sendbuf_destroy(&dev->sendbuf);
+	netvsc_link_close(dev, &d->host->vmbus);
+	d->held_count = 0;
+	ret = netvsc_link_open(dev, &d->host->vmbus, 1);
+	if (ret < 0)
+		return ret;
+	dev->open_mask = 1;
+	queues_create(d, setup);
+	return 0;
 }
 
 void

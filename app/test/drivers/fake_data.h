@@ -61,6 +61,8 @@ struct fake_setup {
 	bool no_page_lists;
 };
 struct fake_data *fake_data_start(const struct fake_setup *setup);
+/* As rte_eth_dev_reset() does it and the start after it; 0 or -errno. */
+int fake_data_reset(struct fake_data *d, const struct fake_setup *setup);
 /* Ends it all: nothing may be missing. */
 void fake_data_stop(struct fake_data *d);
 

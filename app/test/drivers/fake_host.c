@@ -51,6 +51,7 @@ fake_host_rndis(const void *message, uint32_t bytes)
 	/* What was there before must not be taken for the answer. */
 	memset(fake_world.recv + ext.range.byte_offset, 0xee, FAKE_SUBALLOC_BYTES);
 	memcpy(fake_world.recv + ext.range.byte_offset, message, bytes);
+	fake_host_show(FAKE_SHOW_RNDIS, fake_world.recv + ext.range.byte_offset, bytes);
 	fake_host->acks_owed++;
 	fake_world_write(&packet);
 }

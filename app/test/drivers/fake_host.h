@@ -39,6 +39,17 @@ struct fake_spoil {
 
 #define FAKE_LOG_MAX 128u
 
+/* What the host shows the guest; the ring pages after it wrote an index. */
+enum fake_show {
+	FAKE_SHOW_HEADER,
+	FAKE_SHOW_EXTENSION,
+	FAKE_SHOW_PAYLOAD,
+	FAKE_SHOW_FOOTER,
+	FAKE_SHOW_RNDIS,            /* a message in the receive buffer, frames too */
+	FAKE_SHOW_RING_TO_GUEST,
+	FAKE_SHOW_RING_TO_HOST,
+};
+
 struct fake_settings {
 	uint32_t nvsp_max;
 	bool no_send_buffer;
@@ -71,6 +82,8 @@ struct fake_host {
 	/* May change an answer before it is sent, and what else the host says first;
 	 * false: it is not sent. NULL: nothing is changed. */
 	bool (*meddle)(struct fake_held *answer);
+	/* May change what the host is about to show; NULL: nothing is changed. */
+	void (*show)(enum fake_show what, void *bytes, uint32_t n);
 	/* what the guest said, in order: NVSP types, and OIDs of SET requests */
 	uint32_t log[FAKE_LOG_MAX];
 	unsigned int log_count;
@@ -125,7 +138,14 @@ void fake_host_complete(uint64_t transaction_id, const void *payload, uint32_t b
 /* The answers that silence kept back are sent after all. */
 void fake_host_release(void);
 
-/* Runs the next alarm that was set; false if none was. */
+static inline void
+fake_host_show(enum fake_show what, void *bytes, uint32_t n)
+{
+	if (fake_host->show != NULL && n != 0)
+		fake_host->show(what, bytes, n);
+}
+
+/* Runs the alarm that was set; false if none was. */
 bool fake_alarm_run(void);
 /* Runs the one that is due last: what is done from time to time. */
 bool fake_alarm_run_last(void);

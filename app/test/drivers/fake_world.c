@@ -52,9 +52,11 @@ ring_write(const void *packet, uint32_t bytes)
 	memcpy(copy, packet, bytes);
 	ring_bytes(true, fake_world.rx_write, copy, bytes);
 	memcpy(copy, &footer, sizeof(footer));
+	fake_host_show(FAKE_SHOW_FOOTER, copy, sizeof(footer));
 	ring_bytes(true, (fake_world.rx_write + bytes) % FAKE_RING_DATA_BYTES, copy, 8);
 	fake_world.rx_write = (fake_world.rx_write + bytes + 8) % FAKE_RING_DATA_BYTES;
 	__atomic_store_n(&page->write_index, fake_world.rx_write, __ATOMIC_RELEASE);
+	fake_host_show(FAKE_SHOW_RING_TO_GUEST, page, sizeof(*page));
 }
 
 void
@@ -74,6 +76,9 @@ fake_world_write(const struct fake_packet *packet)
 		memcpy(bytes + sizeof(header), packet->ext, packet->ext_bytes);
 	if (packet->bytes != 0)
 		memcpy(bytes + sizeof(header) + packet->ext_bytes, packet->payload, packet->bytes);
+	fake_host_show(FAKE_SHOW_HEADER, bytes, sizeof(header));
+	fake_host_show(FAKE_SHOW_EXTENSION, bytes + sizeof(header), packet->ext_bytes);
+	fake_host_show(FAKE_SHOW_PAYLOAD, bytes + sizeof(header) + packet->ext_bytes, padded);
 	ring_write(bytes, (uint32_t)sizeof(header) + packet->ext_bytes + padded);
 }
 
@@ -94,6 +99,7 @@ host_act(void)
 		ring_bytes(false, fake_world.tx_read, packet, bytes);
 		fake_world.tx_read = (fake_world.tx_read + bytes + 8) % FAKE_RING_DATA_BYTES;
 		__atomic_store_n(&page->read_index, fake_world.tx_read, __ATOMIC_RELEASE);
+		fake_host_show(FAKE_SHOW_RING_TO_HOST, page, sizeof(*page));
 		fake_host_packet(&header, packet);
 	}
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../../drivers/net/netvsc/ndis_wire.h"
 #include "../../../drivers/net/netvsc/nvsp_wire.h"
 #include "../../../drivers/net/netvsc/rndis_wire.h"
 #include "core/util.h"
@@ -222,6 +223,157 @@ more_faults_than_there_is_room_for_are_refused(void **state)
 	assert_int_equal(fault_armed, 16);
 }
 
+static uint8_t *
+shown(enum lie_piece piece, void *bytes, uint32_t n, bool expected)
+{
+	assert_int_equal(fault_lie(piece, bytes, n), expected);
+	return bytes;
+}
+
+static void
+a_lie_is_about_one_field_of_one_message(void **state)
+{
+	struct nvsp_recv_buffer_complete answer = {
+		.type = NVSP_RECV_BUFFER_COMPLETE, .status = 1, .section_count = 1,
+		.section = { { 0, 2048, 100, 204800 } },
+	};
+	struct nvsp_recv_buffer_complete other = { .type = NVSP_SEND_BUFFER_COMPLETE };
+
+	(void)state;
+	arm("lie:message=NVSP_RECV_BUFFER_COMPLETE,field=section.suballoc_bytes,value=7");
+	shown(LIE_PIECE_NVSP, &other, sizeof(other), false);
+	shown(LIE_PIECE_RNDIS, &answer, sizeof(answer), false);
+	shown(LIE_PIECE_NVSP, &answer, 16, false);      /* too short to have it */
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), true);
+	assert_int_equal(answer.section[0].suballoc_bytes, 7);
+	assert_int_equal(answer.section[0].suballoc_count, 100);
+	assert_int_equal(answer.section[0].offset, 0);
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), false);  /* once */
+}
+
+static void
+a_lie_may_be_near_the_truth(void **state)
+{
+	struct nvsp_send_buffer_complete answer = { NVSP_SEND_BUFFER_COMPLETE, 1, 6144 };
+
+	(void)state;
+	arm("lie:message=NVSP_SEND_BUFFER_COMPLETE,field=section_bytes,add=-1,count=0");
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), true);
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), true);
+	assert_int_equal(answer.section_bytes, 6142);
+}
+
+static void
+what_lies_inside_a_message_is_found_where_it_says(void **state)
+{
+	struct {
+		struct rndis_query_complete head;
+		uint8_t gap[4];
+		struct ndis_rss_capabilities rss;
+	} answer = {
+		.head = { { RNDIS_QUERY | RNDIS_COMPLETION, sizeof(answer) }, 1, 0,
+			NDIS_RSS_CAPABILITIES_BYTES_REV2, 20 },
+		.rss = { { NDIS_OBJECT_RSS_CAPABILITIES, 2, 18 }, 0, 0, 8, 128, 0 },
+	};
+	struct {
+		struct rndis_packet head;
+		uint32_t ppi[4];
+		struct rndis_ppi second;
+		struct rndis_packet_id id;
+	} frame = {
+		.head = { .header = { RNDIS_PACKET, sizeof(frame) }, .ppi_offset = 36,
+			.ppi_bytes = 32 },
+		.ppi = { 16, RNDIS_PPI_VLAN, 12, 5 },
+		.second = { 16, RNDIS_PPI_PACKET_ID, 12 }, .id = { 1, 2, 3 },
+	};
+
+	(void)state;
+	arm("lie:message=NDIS_RSS_CAPABILITIES,field=queues,value=0xffffffff");
+	shown(LIE_PIECE_RNDIS, &answer, sizeof(answer), true);
+	assert_int_equal(answer.rss.queues, UINT32_MAX);
+	arm("lie:message=RNDIS_PPI,field=bytes,value=0");
+	arm("lie:message=RNDIS_PACKET_ID,field=packet_id,value=9");
+	shown(LIE_PIECE_RNDIS, &frame, 60, false);      /* the list leads out of it */
+	frame.ppi[0] = 16;
+	shown(LIE_PIECE_RNDIS, &frame, sizeof(frame), true);
+	assert_int_equal(frame.ppi[0], 0);
+	frame.ppi[0] = 16;
+	shown(LIE_PIECE_RNDIS, &frame, sizeof(frame), true);
+	assert_int_equal(frame.id.packet_id, 9);
+}
+
+/* The same seed, the same ones. */
+static void
+chance_is_repeatable_and_time_can_be_waited_for(void **state)
+{
+	struct nvsp_rndis_complete answer = { NVSP_RNDIS_COMPLETE, 1 };
+	char lied[3][65] = { "" };
+	unsigned int n = 0;
+
+	(void)state;
+	for (unsigned int run = 0; run < 3; run++) {
+		arm(run == 2 ? "lie:message=NVSP_RNDIS_COMPLETE,field=status,count=0,probability=50,seed=6" :
+			"lie:message=NVSP_RNDIS_COMPLETE,field=status,count=0,probability=50,seed=5");
+		for (unsigned int i = 0; i < 64; i++)
+			lied[run][i] = fault_lie(LIE_PIECE_NVSP, &answer, sizeof(answer)) ? 'x' : '.';
+		assert_int_equal(fault_disarm("all"), 0);
+	}
+	assert_string_equal(lied[0], lied[1]);
+	assert_string_not_equal(lied[0], lied[2]);
+	for (unsigned int i = 0; i < 64; i++)
+		n += lied[0][i] == 'x';
+	assert_in_range(n, 16, 48);
+	arm("lie:message=NVSP_RNDIS_COMPLETE,field=status,after=1000s");
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), false);
+	arm("lie:message=NVSP_RNDIS_COMPLETE,field=status,after=0s");
+	shown(LIE_PIECE_NVSP, &answer, sizeof(answer), true);
+}
+
+static void
+a_lie_that_cannot_be_told_is_refused(void **state)
+{
+	static const struct {
+		const char *text, *sentence;
+	} rows[] = {
+		{ "lie", "lie: there is no message \"\"; see 'hvsim faults'" },
+		{ "lie:message=NVSP,field=type", "lie: there is no message \"NVSP\"; see 'hvsim faults'" },
+		{ "lie:message=PACKET,field=typ",
+			"lie: message PACKET has no field \"typ\"; see 'hvsim faults'" },
+		{ "lie:message=PACKET,field=type,add=x", "lie does not know \"add\"; see 'hvsim faults'" },
+		{ "lie:message=PACKET,field=type,probability=101",
+			"lie: probability=101 is no number from 0 to 100" },
+		{ "lie:message=PACKET,field=type,after=5", "lie: after=5 is no time such as 100ms" },
+		{ "unread:field=type", "unread does not know \"field\"; see 'hvsim faults'" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(fault_arm(rows[i].text, error, sizeof(error)), -EINVAL);
+		assert_string_equal(error, rows[i].sentence);
+	}
+	assert_int_equal(fault_armed, 0);
+}
+
+/* Values of all widths, each on each field, stay inside the field. */
+static void
+every_lie_writes_its_field_and_nothing_else(void **state)
+{
+	struct lie_value value;
+
+	(void)state;
+	for (unsigned int i = 0; i < lie_count; i++)
+		for (unsigned int v = 0; lie_value(v, &value); v++) {
+			uint8_t bytes[24];
+
+			memset(bytes, 0x5a, sizeof(bytes));
+			lie_write(&lies[i], bytes + 8, &value);
+			for (unsigned int b = 0; b < sizeof(bytes); b++)
+				if (b < 8 || b >= 8u + lies[i].bytes)
+					assert_int_equal(bytes[b], 0x5a);
+		}
+	assert_true(lie_count > 150);
+}
+
 int
 main(void)
 {
@@ -238,6 +390,18 @@ main(void)
 		cmocka_unit_test_teardown(answers_are_known_by_their_type, disarm_all),
 		cmocka_unit_test(a_wrong_request_is_refused_with_a_sentence),
 		cmocka_unit_test_teardown(more_faults_than_there_is_room_for_are_refused, disarm_all),
+		cmocka_unit_test_teardown(a_lie_is_about_one_field_of_one_message,
+			disarm_all),
+		cmocka_unit_test_teardown(a_lie_may_be_near_the_truth,
+			disarm_all),
+		cmocka_unit_test_teardown(what_lies_inside_a_message_is_found_where_it_says,
+			disarm_all),
+		cmocka_unit_test_teardown(chance_is_repeatable_and_time_can_be_waited_for,
+			disarm_all),
+		cmocka_unit_test_teardown(a_lie_that_cannot_be_told_is_refused,
+			disarm_all),
+		cmocka_unit_test_teardown(every_lie_writes_its_field_and_nothing_else,
+			disarm_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
