@@ -3,12 +3,12 @@
 
 import pytest
 
+import lies
 from conftest import NO_HUGE
+from lines import Ops
 from test_builtin import echo_ok
 from test_bus import Tree
 from test_driver import no_violations, ours
-
-pytestmark = pytest.mark.sanitized
 
 A = "aaaaaaaa-89ab-4def-8123-456789abcdef"
 CONFIDENTIAL = "confidential: the host is shown the rings and its buffers only"
@@ -20,6 +20,7 @@ def eal_of(*args, head=NO_HUGE):
 
 # ---- confidential guests ----
 
+@pytest.mark.sanitized
 @pytest.mark.quick
 def test_an_isolated_guest_shows_the_host_nothing_but_rings_and_buffers(machine, plugin):
     """hvsim refuses every page list of an isolated guest, control requests too. All
@@ -33,6 +34,7 @@ def test_an_isolated_guest_shows_the_host_nothing_but_rings_and_buffers(machine,
     assert (done.out + done.err).count(CONFIDENTIAL) == 1
 
 
+@pytest.mark.sanitized
 @pytest.mark.full
 def test_physical_addresses_change_nothing_for_an_isolated_guest(machine, plugin, hugepages):
     eal = eal_of("tx_copybreak=0", head=["--huge-dir", hugepages, "-m", "256"])
@@ -44,6 +46,7 @@ def test_physical_addresses_change_nothing_for_an_isolated_guest(machine, plugin
     assert done.violations() == {} and done.nic().get("tx_page_lists", 0) == 0
 
 
+@pytest.mark.sanitized
 @pytest.mark.quick
 @pytest.mark.parametrize("args,confidential", [
     ("confidential=1", True), ("confidential=auto", False), ("confidential=0", False)])
@@ -56,6 +59,7 @@ def test_the_mode_is_an_argument_in_other_guests(machine, plugin, args, confiden
     assert (CONFIDENTIAL in done.out + done.err) == confidential
 
 
+@pytest.mark.sanitized
 @pytest.mark.quick
 def test_a_page_list_of_an_isolated_guest_is_a_violation(machine, plugin):
     """What the scenarios above rest on: told to, the driver sends one, and it is
@@ -68,3 +72,57 @@ def test_a_page_list_of_an_isolated_guest_is_a_violation(machine, plugin):
     assert done.status != 0
     with pytest.raises(AssertionError, match="violation_PAGE_PRIVATE"):
         no_violations(server)
+
+
+# ---- lies ----
+
+def exchange(ops, n=16):
+    """Frames out and back; how many came."""
+    ops("tx", n=n, bytes=100, seconds=60)
+    got = ops("rx", n=n, ms=400, seconds=60)["got"]
+    ops("reap", ms=5, seconds=60)
+    return got
+
+
+def works(ops):
+    """The port as it is after the lie: by itself, or after stop and start, or after
+    a reset."""
+    if exchange(ops) == 16:
+        return "by itself"
+    if ops("stop", seconds=90)["ret"] == 0 and ops("start", seconds=90)["ret"] == 0:
+        ops("rx", n=10000, ms=50)
+        if exchange(ops) == 16:
+            return "restarted"
+    ops("stop", seconds=90)
+    ops.ok("reset", seconds=200)
+    ops.configure()
+    ops.ok("start")
+    ops("rx", n=10000, ms=50)
+    assert exchange(ops) == 16, ops.text()
+    return "reset"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("messages", [lies.DATA[:2], lies.DATA[2:6], lies.DATA[6:8],
+                                      lies.DATA[8:]], ids=lambda m: m[0])
+def test_after_a_lie_the_port_works_again_and_nothing_is_missing(machine, plugin, messages):
+    """One process, one host, one lie after the other while frames travel: each
+    field of each message, two values of each."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    outcomes = {}
+    walk = [f for f in lies.fields(server) if f[0] in messages and f not in lies.SILENCE]
+    assert len(walk) >= 6
+    for number, (message, field) in enumerate(walk):
+        for value in lies.sample(number):
+            server.ctl("fault", "arm", f"lie:message={message},field={field},{value},"
+                       f"nth={1 + number % 3},count=2")
+            for _ in range(3):
+                exchange(ops, 4)
+            server.ctl("fault", "disarm", "all")
+            how = works(ops)
+            outcomes[how] = outcomes.get(how, 0) + 1
+    assert lies.fired(server) >= len(walk), outcomes
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, (missing, outcomes)
