@@ -13,7 +13,8 @@ DATA = ["RING_TO_GUEST", "RING_TO_HOST", "PACKET", "PACKET_FOOTER", "TRANSFER",
 
 # What follows from these breaks a rule of the guest, and the host falls silent: closing waits
 # a whole time-out for it.
-SILENCE = [("PACKET", "transaction_id"), ("RING_TO_HOST", "write_index")]
+SILENCE = [("PACKET", "transaction_id"), ("RING_TO_HOST", "write_index"),
+           ("RING_TO_HOST", "read_index")]
 
 
 def sample(number):
