@@ -34,6 +34,7 @@ the_hash_value_of_a_frame_is_the_number_of_its_queue(void **state)
 		struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0), *large = fake_mbuf(d, 1000, 1, 0);
 
 		txq_of(d)->queue_id = q;
+		netvsc_tx_quick_fit(txq_of(d));
 		assert_int_equal(fake_tx(d, &m, 1), 1);
 		assert_int_equal(fake_frame_ppi(&d->frame[d->frames - 1], RNDIS_PPI_HASH_VALUE), q);
 		assert_int_equal(fake_tx(d, &large, 1), 1);

@@ -35,3 +35,11 @@ vmbus_packet_put(struct vmbus_tx_ring *ring, const struct vmbus_packet_desc *des
 	vmbus_tx_ring_put(ring, &footer, sizeof(footer));
 	return 0;
 }
+
+void
+vmbus_packet_put_wrapped(struct vmbus_tx_ring *ring, struct vmbus_packet_words packet,
+	uint32_t words)
+{
+	packet.word[words - 1] = (uint64_t)ring->write << 32;
+	vmbus_tx_ring_put(ring, packet.word, words * 8u);
+}

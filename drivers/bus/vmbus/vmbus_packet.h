@@ -131,4 +131,44 @@ vmbus_packet_put_inline(struct vmbus_tx_ring *ring, const struct vmbus_packet_de
 	return 0;
 }
 
+/* A packet as words, the last of which, the footer, is left to the ring: for
+ * those whose shape is known when compiling. */
+#define VMBUS_PACKET_WORDS_MAX 9u
+struct vmbus_packet_words {
+	uint64_t word[VMBUS_PACKET_WORDS_MAX];
+};
+
+/* The first word of a packet that is to be completed; offset and length in
+ * words. (Words of the ring are little-endian, as all processors here are.) */
+static inline uint64_t
+vmbus_packet_word(enum vmbus_packet_type type, uint16_t data_offset_8b, uint16_t length_8b)
+{
+	return (uint64_t)type | (uint64_t)data_offset_8b << 16 | (uint64_t)length_8b << 32 |
+		(uint64_t)VMBUS_PACKET_FLAG_COMPLETION_REQUESTED << 48;
+}
+
+/* vmbus_packet.c: the same as vmbus_packet_put_words() where the ring ends. */
+void vmbus_packet_put_wrapped(struct vmbus_tx_ring *ring, struct vmbus_packet_words packet,
+	uint32_t words);
+
+/* Puts a packet of so many words, footer included; `words` is a constant. The
+ * caller has made sure of the room. By value: so the words never are in memory
+ * but in the ring. */
+static inline __attribute__((always_inline)) void
+vmbus_packet_put_words(struct vmbus_tx_ring *ring, struct vmbus_packet_words packet, uint32_t words)
+{
+	const uint32_t write = ring->write, next = write + words * 8u;
+	uint64_t footer = (uint64_t)write << 32;
+	uint8_t *to = ring->data + write;
+
+	if (__builtin_expect(next >= ring->data_bytes, 0)) {
+		vmbus_packet_put_wrapped(ring, packet, words);
+		return;
+	}
+	for (uint32_t i = 0; i < words - 1; i++)
+		memcpy(to + i * 8u, &packet.word[i], sizeof(packet.word[i]));
+	memcpy(to + (words - 1) * 8u, &footer, sizeof(footer));
+	ring->write = next;
+}
+
 #endif /* VMBUS_PACKET_H */

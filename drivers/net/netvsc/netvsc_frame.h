@@ -73,15 +73,6 @@ frame_rest(const struct netvsc_tx_frame *frame, uint32_t *at)
 
 /* ---- headers ---- */
 
-struct netvsc_tx_header {
-	struct rndis_packet packet;
-	struct {
-		struct rndis_ppi header;
-		uint32_t value;
-	} ppi[3];
-};
-_Static_assert(sizeof(struct netvsc_tx_header) == NETVSC_TX_HEADER_MAX, "transmit header");
-
 static inline void
 header_ppi(struct netvsc_tx_header *header, unsigned int *count, uint32_t type, uint32_t value)
 {

@@ -216,6 +216,7 @@ txq_fit(struct netvsc_txq *txq)
 	txq->ack_reserve = data_bytes / 8 & ~7u;
 	txq->copy_max = txq->page_lists ? dev->args.tx_copybreak : UINT32_MAX;
 	txq->frame_max = host->mtu + RTE_ETHER_HDR_LEN;
+	netvsc_tx_quick_fit(txq);
 }
 
 /* Memory may be contiguous in virtual addresses only: page by page. */

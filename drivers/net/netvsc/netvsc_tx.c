@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Frames to the host. A burst is first laid out, without any lock: small
- * frames are copied into a section of the send buffer, several to a message;
- * large ones get their header into a section and their payload as a page list.
- * Then the messages are written to the ring under the channel's lock, and
- * published once. A frame whose message found no room stays the caller's.
+ * Frames to the host. Small frames are copied into a section of the send
+ * buffer, several to a message; large ones get their header into a section and
+ * their payload as a page list. All of a burst is laid out and written to the
+ * ring under the channel's lock, each message only where slot, section and room
+ * are there, and published once. What finds no room stays the caller's.
  *
- * Nothing of the driver's own is ever read back from the send buffer: it is
- * memory that the host can write.
+ * Runs of the common kind of frame go by netvsc_quick.h, all others one by one
+ * by this file. Nothing of the driver's own is ever read back from the send
+ * buffer: it is memory that the host can write.
  */
 
 #include "netvsc_tx.h"
@@ -17,55 +18,90 @@
 #include <string.h>
 
 #include <rte_memcpy.h>
-#include <rte_prefetch.h>
 
 #include "netvsc_channel.h"
 #include "netvsc_frame.h"
+#include "netvsc_message.h"
 #include "netvsc_poll.h"
+#include "netvsc_quick.h"
 
-/* A message being laid out. */
-struct tx_message {
-	uint32_t bytes;             /* in the section, or of the header slot */
-	uint32_t frame_bytes;       /* of all its frames, as they are counted */
-	uint32_t section;
-	uint16_t slot;
-	uint16_t first;             /* index of its first frame in the burst */
-	uint16_t spent;             /* mbufs spent by the frames before that */
-	uint16_t frames;
-	uint16_t skip;              /* of a page list: bytes that the header has replaced */
+/* ---- taking back ---- */
+
+#define SPENT_MAX 64u
+
+/* Mbufs on their way back to one pool, and to nobody else. */
+struct spent {
+	struct rte_mempool *pool;
+	unsigned int count;
+	struct rte_mbuf *mbuf[SPENT_MAX];
 };
 
-/* ---- reaping ---- */
+static inline void
+spent_flush(struct spent *spent)
+{
+	if (spent->count != 0)
+		rte_mempool_put_bulk(spent->pool, (void **)spent->mbuf, spent->count);
+	spent->count = 0;
+}
+
+static inline void
+spent_add(struct spent *spent, struct rte_mbuf *m)
+{
+	if (unlikely(!quick_single(m) ||
+	    (m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) != 0)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	if (unlikely(m->pool != spent->pool || spent->count == SPENT_MAX)) {
+		spent_flush(spent);
+		spent->pool = m->pool;
+	}
+	spent->mbuf[spent->count++] = m;
+}
+
+/* Takes one slot back; returns the mbuf that the host has read, or NULL. */
+static inline struct rte_mbuf *
+slot_release(struct netvsc_txq *txq, uint16_t id)
+{
+	struct netvsc_tx_slot *slot = &txq->channel->tx_slots.slot[id];
+	struct rte_mbuf *m = slot->mbuf;
+
+	if (unlikely(slot->failed)) {
+		txq->counters.host_errors += slot->frames;
+		txq->counters.host_error_bytes += slot->bytes;
+	}
+	if (slot->section != NVSP_SECTION_NONE)
+		netvsc_sendbuf_release(txq->sendbuf, &txq->sections, slot->section);
+	slot->mbuf = NULL;
+	txq->free_slots[txq->free_count++] = id;
+	return m;
+}
 
 unsigned int
 netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
 {
-	struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
+	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
 	/* Partner: the drainer's release store. */
 	uint32_t head = __atomic_load_n(&slots->done_head, __ATOMIC_ACQUIRE);
 	unsigned int freed = 0;
+	struct spent spent;
 
+	spent.pool = NULL;
+	spent.count = 0;
 	for (; txq->done_tail != head && freed < max; txq->done_tail++) {
-		uint16_t id = slots->done[txq->done_tail & slots->mask];
-		struct netvsc_tx_slot *slot = &slots->slot[id];
+		struct rte_mbuf *m = slot_release(txq,
+			slots->done[txq->done_tail & slots->mask]);
 
-		if (unlikely(slot->failed)) {
-			txq->counters.host_errors += slot->frames;
-			txq->counters.host_error_bytes += slot->bytes;
-		}
-		if (slot->section != NVSP_SECTION_NONE)
-			netvsc_sendbuf_release(txq->sendbuf, &txq->sections, slot->section);
-		if (slot->mbuf != NULL) {
-			rte_pktmbuf_free(slot->mbuf);
-			slot->mbuf = NULL;
+		if (m != NULL) {
+			spent_add(&spent, m);
 			freed++;
 		}
-		txq->free_slots[txq->free_count++] = id;
 	}
+	spent_flush(&spent);
 	return freed;
 }
 
-/* ---- laying out ---- */
+/* ---- any frame, copied ---- */
 
 static inline void
 frame_copy(uint8_t *to, const struct netvsc_tx_frame *frame)
@@ -83,50 +119,13 @@ frame_copy(uint8_t *to, const struct netvsc_tx_frame *frame)
 	}
 }
 
-/* Opens a message; false if there is no slot for it. */
-static bool
-message_open(struct netvsc_txq *txq, struct tx_message *msg, uint16_t first)
-{
-	if (unlikely(txq->free_count == 0)) {
-		txq->counters.no_slot++;
-		return false;
-	}
-	msg->slot = txq->free_slots[--txq->free_count];
-	msg->section = NVSP_SECTION_NONE;
-	msg->bytes = 0;
-	msg->frame_bytes = 0;
-	msg->first = first;
-	msg->frames = 0;
-	return true;
-}
-
-/* Gives the message a section; false if there is none left. */
-static inline bool
-message_section(struct netvsc_txq *txq, struct tx_message *msg)
-{
-	uint32_t section = netvsc_sendbuf_acquire(txq->sendbuf, &txq->sections);
-
-	if (unlikely(section == NETVSC_SECTION_EMPTY))
-		return false;
-	msg->section = section;
-	return true;
-}
-
-static void
-message_undo(struct netvsc_txq *txq, const struct tx_message *msg)
-{
-	if (msg->section != NVSP_SECTION_NONE)
-		netvsc_sendbuf_release(txq->sendbuf, &txq->sections, msg->section);
-	txq->free_slots[txq->free_count++] = msg->slot;
-}
-
 /* Appends a frame to an open message; false if it does not fit any more. Each
  * message is padded to the host's alignment, the padding zeroed and counted. */
-static inline bool
-message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct netvsc_tx_frame *frame)
+static bool
+message_append(struct netvsc_txq *txq, struct netvsc_tx_message *msg,
+	const struct netvsc_tx_frame *frame)
 {
-	uint8_t *to = txq->sendbuf->base +
-		(uint64_t)msg->section * txq->sendbuf->section_bytes + msg->bytes;
+	uint8_t *to = msg->start + msg->bytes;
 	uint32_t header_bytes, bytes, padded;
 	struct netvsc_tx_header header;
 
@@ -147,29 +146,7 @@ message_append(struct netvsc_txq *txq, struct tx_message *msg, const struct netv
 	return true;
 }
 
-/* Puts the header of a page-list frame where the host expects it: in the first
- * range, which is a section or, without one, the slot's own memory. */
-static void
-message_page_list(struct netvsc_txq *txq, struct tx_message *msg, const struct netvsc_tx_frame *frame)
-{
-	struct netvsc_tx_header header;
-	uint32_t bytes = header_build(txq, frame, &header);
-	uint8_t *to = msg->section != NVSP_SECTION_NONE ?
-		txq->sendbuf->base + (uint64_t)msg->section * txq->sendbuf->section_bytes :
-		txq->headers + (uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT;
-
-	memcpy(to, &header, bytes);
-	if (unlikely(frame->skip != 0)) {
-		memcpy(to + bytes, frame->macs, FRAME_MACS_BYTES);
-		bytes += FRAME_MACS_BYTES;
-	}
-	msg->bytes = bytes;
-	msg->frame_bytes = frame->m->pkt_len;
-	msg->skip = (uint16_t)frame->skip;
-	msg->frames = 1;
-}
-
-/* ---- page lists ---- */
+/* ---- any frame, as a page list ---- */
 
 struct page_list {
 	uint32_t words;
@@ -221,11 +198,12 @@ page_list_fits(const struct rte_mbuf *m)
 	return ranges <= NETVSC_TX_RANGES_MAX && pages <= NETVSC_TX_PAGES_MAX;
 }
 
+/* All of the frame, and the header first if it lies in the slot's own memory. */
 static void
-page_list_build(const struct netvsc_txq *txq, const struct tx_message *msg,
-	const struct rte_mbuf *m, struct page_list *list)
+page_list_build(const struct netvsc_txq *txq, const struct netvsc_tx_message *msg,
+	const struct netvsc_tx_frame *frame, struct page_list *list)
 {
-	const struct netvsc_tx_frame frame = { .m = m, .skip = msg->skip };
+	const struct rte_mbuf *m;
 	uint32_t at;
 
 	list->words = 0;
@@ -233,70 +211,64 @@ page_list_build(const struct netvsc_txq *txq, const struct tx_message *msg,
 	if (msg->section == NVSP_SECTION_NONE)
 		page_list_add(list, txq->headers_iova[msg->slot / NETVSC_TX_HEADERS_PER_PAGE] +
 			msg->slot % NETVSC_TX_HEADERS_PER_PAGE * NETVSC_TX_HEADER_SLOT, msg->bytes);
-	for (m = frame_rest(&frame, &at); m != NULL; m = m->next, at = 0)
+	for (m = frame_rest(frame, &at); m != NULL; m = m->next, at = 0)
 		if (m->data_len != at)
 			page_list_add(list, rte_mbuf_data_iova(m) + at, m->data_len - at);
 	list->head.reserved = 0;
 	list->head.range_count = list->ranges;
 }
 
-/* ---- to the ring ---- */
+/* Puts the header of a page-list frame where the host expects it: in the first
+ * range, which is a section or, without one, the slot's own memory. */
+static void
+page_list_header(const struct netvsc_txq *txq, struct netvsc_tx_message *msg,
+	const struct netvsc_tx_frame *frame)
+{
+	struct netvsc_tx_header header;
+	uint32_t bytes = header_build(txq, frame, &header);
+	uint8_t *to = msg->section != NVSP_SECTION_NONE ? tx_section(txq, msg->section) :
+		txq->headers + (uint32_t)msg->slot * NETVSC_TX_HEADER_SLOT;
 
-/* Writes one message; 0 or -errno (no room, or a broken ring). */
-static int
-message_put(struct netvsc_txq *txq, const struct tx_message *msg, const struct rte_mbuf *m,
-	uint64_t transaction_id)
+	memcpy(to, &header, bytes);
+	if (unlikely(frame->skip != 0)) {
+		memcpy(to + bytes, frame->macs, FRAME_MACS_BYTES);
+		bytes += FRAME_MACS_BYTES;
+	}
+	msg->bytes = bytes;
+	msg->frame_bytes = frame->m->pkt_len;
+	msg->frames = 1;
+}
+
+/* Writes it if there is room. */
+static bool
+page_list_send(struct netvsc_txq *txq, struct netvsc_tx_message *msg,
+	const struct netvsc_tx_frame *frame)
 {
 	const struct nvsp_rndis nvsp = {
 		.type = NVSP_RNDIS, .channel_type = NVSP_CHANNEL_DATA, .section_idx = msg->section,
 		.section_bytes = msg->section == NVSP_SECTION_NONE ? 0 : msg->bytes,
 	};
 	struct vmbus_packet_desc desc = {
-		.type = VMBUS_PACKET_INBAND, .want_completion = true,
-		.transaction_id = transaction_id,
+		.type = VMBUS_PACKET_GPA_DIRECT, .want_completion = true,
 		.payload = &nvsp, .payload_bytes = sizeof(nvsp),
 	};
 	struct page_list list;
 
-	if (m != NULL) {
-		page_list_build(txq, msg, m, &list);
-		desc.type = VMBUS_PACKET_GPA_DIRECT;
-		desc.extension = &list.head;
-		desc.extension_bytes = (uint32_t)(sizeof(list.head) + list.words * sizeof(uint64_t));
-	}
-	return vmbus_packet_put_inline(&txq->channel->vmbus->tx, &desc, txq->ack_reserve);
+	page_list_build(txq, msg, frame, &list);
+	desc.extension = &list.head;
+	desc.extension_bytes = (uint32_t)(sizeof(list.head) + list.words * sizeof(uint64_t));
+	if (!tx_room(txq, vmbus_packet_total_bytes(desc.extension_bytes, sizeof(nvsp))))
+		return false;
+	desc.transaction_id = tx_slot_arm(txq, msg, (struct rte_mbuf *)(uintptr_t)frame->m);
+	vmbus_packet_put(&txq->channel->vmbus->tx, &desc, txq->ack_reserve);
+	txq->counters.page_lists++;
+	return true;
 }
 
-/* Arms the slot, then writes the message. */
-static int
-message_send(struct netvsc_txq *txq, const struct tx_message *msg, struct rte_mbuf *m)
-{
-	struct netvsc_tx_slot *slot = &txq->channel->tx_slots.slot[msg->slot];
-	uint16_t generation = ++txq->generation;
-	int ret;
+/* ---- what becomes of a frame ---- */
 
-	slot->mbuf = m;
-	slot->section = msg->section;
-	slot->frames = msg->frames;
-	slot->bytes = msg->frame_bytes;
-	slot->failed = false;
-	__atomic_store_n(&slot->state, (uint32_t)generation << 1 | 1, __ATOMIC_RELEASE);
-	ret = message_put(txq, msg, m, (uint64_t)txq->channel->epoch << 48 |
-		(uint64_t)generation << 32 | msg->slot);
-	if (unlikely(ret < 0)) {
-		__atomic_store_n(&slot->state, (uint32_t)generation << 1, __ATOMIC_RELAXED);
-		slot->mbuf = NULL;
-	}
-	return ret;
-}
-
-/* ---- a burst ---- */
-
-/* What becomes of a frame; the last three are drops, each with its counter. */
+/* The last three are drops, each with its counter. */
 enum tx_how { TX_COPY, TX_PAGE_LIST, TX_LENGTH, TX_OFFLOADS, TX_UNSENDABLE };
-
-/* Flags that ask the host for something; the others only describe the frame. */
-#define TX_REQUESTS (RTE_MBUF_F_TX_OFFLOAD_MASK & ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6))
 
 /* Frames shorter than 60 bytes go as they are: hosts take anything with a whole
  * Ethernet header, and what pads frames on the wire is behind them. */
@@ -328,186 +300,211 @@ netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m)
 	return frame_how(txq, &frame) <= TX_PAGE_LIST;
 }
 
-/* A burst, or a part of a long one, as it is laid out: messages, and where each
- * frame went. */
+/* A burst under way, with the channel's lock held. */
 struct tx_burst {
-	struct tx_message message[NETVSC_TX_BURST];
-	struct rte_mbuf *page_list[NETVSC_TX_BURST];    /* per message; NULL: copied */
-	struct rte_mbuf *spent[NETVSC_TX_BURST];        /* copied or dropped: free them */
-	uint32_t bytes[NETVSC_TX_BURST];                /* per frame */
-	uint8_t how[NETVSC_TX_BURST];                   /* per frame: enum tx_how */
-	uint16_t messages, spent_count;
-	bool open;                  /* the last message takes more frames */
-	bool starved;               /* something has run out */
-	bool locked;                /* the channel, from the first message of all parts on */
+	struct netvsc_tx_message open;
+	/* The last run of frames that were copied: still to be freed. */
+	struct rte_mempool *pool;
+	struct rte_mbuf **run;
+	uint32_t run_count;
 };
 
-/* Lays out a frame in a message of its own; false if a resource has run out.
- * Without a section the host reads the frame from where it is. */
+/* Counts what a message found missing; true if it was only a section. */
 static bool
-burst_open(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame,
-	uint16_t index)
+burst_lacks_section(struct netvsc_txq *txq)
 {
-	struct tx_message *msg = &burst->message[burst->messages];
-	bool copy = burst->how[index] == TX_COPY;
-
-	if (!message_open(txq, msg, index))
-		return false;
-	if ((copy || txq->sendbuf->count != 0) && !message_section(txq, msg)) {
-		txq->counters.no_section++;
-		if (copy && (!txq->page_lists || !page_list_fits(frame->m))) {
-			message_undo(txq, msg);
-			return false;
-		}
-		copy = false;
-	}
-	msg->spent = burst->spent_count;
-	burst->page_list[burst->messages++] = copy ? NULL : (struct rte_mbuf *)(uintptr_t)frame->m;
-	burst->open = copy;
-	if (copy)
-		message_append(txq, msg, frame);
+	if (txq->free_count == 0)
+		txq->counters.no_slot++;
+	else if (!tx_room(txq, TX_MESSAGE_BYTES))
+		txq->counters.ring_full++;
 	else
-		message_page_list(txq, msg, frame);
+		txq->counters.no_section++;
+	return txq->free_count != 0 && tx_room(txq, TX_MESSAGE_BYTES);
+}
+
+/* Without a section the host reads even the header from where it is. */
+static bool
+burst_page_list(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame)
+{
+	struct netvsc_tx_message msg = { .section = NVSP_SECTION_NONE };
+	uint32_t section;
+
+	tx_message_end(txq, &burst->open);
+	if (unlikely(txq->free_count == 0)) {
+		txq->counters.no_slot++;
+		return false;
+	}
+	section = netvsc_sendbuf_acquire(txq->sendbuf, &txq->sections);
+	if (section != NETVSC_SECTION_EMPTY)
+		msg.section = section;
+	else
+		txq->counters.no_section += txq->sendbuf->count != 0;
+	msg.slot = txq->free_slots[txq->free_count - 1];
+	page_list_header(txq, &msg, frame);
+	if (likely(page_list_send(txq, &msg, frame))) {
+		txq->free_count--;
+		return true;
+	}
+	txq->counters.ring_full++;
+	if (msg.section != NVSP_SECTION_NONE)
+		netvsc_sendbuf_release(txq->sendbuf, &txq->sections, msg.section);
+	return false;
+}
+
+/* Into the open message, or into a new one. */
+static bool
+burst_copy(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame)
+{
+	struct netvsc_tx_message *msg = &burst->open;
+
+	if (msg->start == NULL || !message_append(txq, msg, frame)) {
+		tx_message_end(txq, msg);
+		if (unlikely(!tx_message_open(txq, msg)))
+			return burst_lacks_section(txq) && txq->page_lists &&
+				page_list_fits(frame->m) && burst_page_list(txq, burst, frame);
+		message_append(txq, msg, frame);
+	}
+	rte_pktmbuf_free((struct rte_mbuf *)(uintptr_t)frame->m);
 	return true;
 }
 
-/* Lays out one frame; false if a resource has run out. */
-static inline bool
-burst_add(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m, uint16_t index)
+static void
+burst_drop(struct netvsc_txq *txq, struct rte_mbuf *m, enum tx_how how)
+{
+	if (how == TX_LENGTH)
+		txq->counters.rejected++;
+	else if (how == TX_OFFLOADS)
+		txq->counters.bad_offloads++;
+	else
+		txq->counters.unsendable++;
+	rte_pktmbuf_free(m);
+}
+
+/* Any one frame: 1 if it is gone, 0 if a resource has run out. */
+static uint32_t
+burst_any(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m)
 {
 	struct netvsc_tx_frame frame;
 	enum tx_how how;
 
 	frame_look(&frame, m);
 	how = frame_how(txq, &frame);
-	burst->how[index] = (uint8_t)how;
-	burst->bytes[index] = m->pkt_len;
-	if (likely(how == TX_COPY && burst->open &&
-	    message_append(txq, &burst->message[burst->messages - 1], &frame))) {
-		burst->spent[burst->spent_count++] = m;
-		return true;
+	if (likely(how == TX_COPY))
+		return burst_copy(txq, burst, &frame);
+	if (how == TX_PAGE_LIST)
+		return burst_page_list(txq, burst, &frame);
+	burst_drop(txq, m, how);
+	return 1;
+}
+
+/* ---- a burst ---- */
+
+void
+netvsc_tx_quick_fit(struct netvsc_txq *txq)
+{
+	struct rte_mbuf none = { .ol_flags = 0 };
+	const struct netvsc_tx_frame frame = { .m = &none };
+	const int64_t fill = (int64_t)txq->gather_bytes - NETVSC_TX_HEADER_MAX - txq->align_mask;
+
+	header_build(txq, &frame, &txq->header);
+	txq->fill_bytes = (uint32_t)RTE_MAX(fill, 0);
+	txq->quick_max = txq->align_mask > 7 ? 0 :
+		RTE_MIN(RTE_MIN(txq->copy_max, txq->frame_max), txq->fill_bytes);
+	txq->quick_list_max = !txq->page_lists ? 0 : RTE_MIN(RTE_MIN(HV_PAGE_BYTES, txq->frame_max),
+		txq->message_max - NETVSC_TX_HEADER_MAX);
+}
+
+static inline void
+burst_free(struct tx_burst *burst)
+{
+	if (burst->run_count != 0)
+		rte_mempool_put_bulk(burst->pool, (void **)burst->run, burst->run_count);
+	burst->run_count = 0;
+}
+
+/* A run of frames of the common kind that are copied; returns how many. */
+static inline uint32_t
+burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint32_t left)
+{
+	struct netvsc_tx_message *msg = &burst->open;
+	struct quick_limits limits = { .pool = pkts[0]->pool };
+	uint32_t gone = 0;
+
+	if (pkts[0]->data_len > txq->quick_max)
+		return 0;
+	do {
+		if (msg->start == NULL && unlikely(!tx_message_open(txq, msg)))
+			break;
+		limits.count = left - gone;
+		gone += quick_fill(txq, msg, pkts + gone, &limits);
+		if (likely(!msg->full))
+			break;
+		tx_message_close(txq, msg);
+	} while (gone < left);
+	if (gone != 0) {
+		burst_free(burst);
+		burst->pool = limits.pool;
+		burst->run = pkts;
+		burst->run_count = gone;
 	}
-	if (likely(how <= TX_PAGE_LIST) && !burst_open(txq, burst, &frame, index))
-		return false;
-	if (how > TX_PAGE_LIST || burst->open)
-		burst->spent[burst->spent_count++] = m;
-	return true;
-}
-
-/* Writes the messages under the channel's lock, which is kept for the parts
- * that follow; returns how many were taken. */
-static uint16_t
-burst_put(struct netvsc_txq *txq, struct tx_burst *burst)
-{
-	uint16_t sent = 0;
-	int ret = 0;
-
-	if (!burst->locked)
-		rte_spinlock_lock(&txq->channel->vmbus->lock);
-	burst->locked = true;
-	while (sent < burst->messages && (ret = message_send(txq, &burst->message[sent],
-			burst->page_list[sent])) == 0)
-		sent++;
-	if (unlikely(ret == -EPROTO))
-		netvsc_channel_kill_tx(txq->channel);
-	return sent;
-}
-
-/* Ends what burst_put() began. Completions share the ring with received frames:
- * whoever runs low drains it, or an application that only sends would stop for
- * good. One publication of the transmit ring serves both. */
-static void
-burst_publish(struct netvsc_txq *txq, struct tx_burst *burst)
-{
-	struct vmbus_channel *vmbus = txq->channel->vmbus;
-	bool signal = false;
-
-	if (!burst->locked)
-		return;
-	if (burst->starved || txq->free_count < txq->low_water)
-		netvsc_poll(txq->channel, 4u * NETVSC_TX_BURST, &signal);
-	else
-		signal = vmbus_tx_ring_publish(&vmbus->tx);
-	rte_spinlock_unlock(&vmbus->lock);
-	burst->locked = false;
-	if (signal)
-		vmbus_channel_signal(vmbus);
-}
-
-/* What was laid out but found no room is the caller's again, from its first
- * frame on. Returns how many frames of the burst are gone. */
-static uint16_t
-burst_settle(struct netvsc_txq *txq, struct tx_burst *burst, uint16_t sent, uint16_t added)
-{
-	uint16_t spent = burst->spent_count;
-
-	for (uint16_t i = burst->messages; i > sent; i--)
-		message_undo(txq, &burst->message[i - 1]);
-	if (unlikely(sent < burst->messages)) {
-		txq->counters.ring_full++;
-		added = burst->message[sent].first;
-		spent = burst->message[sent].spent;
-	}
-	for (uint16_t i = 0; i < sent; i++) {
-		txq->counters.messages++;
-		txq->counters.page_lists += burst->page_list[i] != NULL;
-	}
-	rte_pktmbuf_free_bulk(burst->spent, spent);
-	return added;
-}
-
-/* Every frame that is gone in exactly one counter. */
-static void
-burst_count(struct netvsc_tx_counters *counters, const struct tx_burst *burst, uint16_t gone)
-{
-	for (uint16_t i = 0; i < gone; i++) {
-		if (likely(burst->how[i] <= TX_PAGE_LIST)) {
-			counters->packets++;
-			counters->bytes += burst->bytes[i];
-		} else if (burst->how[i] == TX_LENGTH) {
-			counters->rejected++;
-		} else if (burst->how[i] == TX_OFFLOADS) {
-			counters->bad_offloads++;
-		} else {
-			counters->unsendable++;
-		}
-	}
-}
-
-/* One part, the last one perhaps: returns how many frames are gone. The host
- * can see the messages before their mbufs are freed. */
-static uint16_t
-burst_part(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint16_t left)
-{
-	uint16_t count = (uint16_t)RTE_MIN(left, NETVSC_TX_BURST), added = 0, sent = 0, gone;
-
-	burst->messages = 0;
-	burst->spent_count = 0;
-	burst->open = false;
-	while (added < count && burst_add(txq, burst, pkts[added], added))
-		added++;
-	burst->starved = added < count;
-	if (likely(burst->messages != 0) || burst->starved)
-		sent = burst_put(txq, burst);
-	burst->starved |= sent < burst->messages;
-	if (likely(count == left) || burst->starved)
-		burst_publish(txq, burst);
-	gone = burst_settle(txq, burst, sent, added);
-	burst_count(&txq->counters, burst, gone);
 	return gone;
 }
 
+/* The same for those that go as page lists. */
+static inline uint32_t
+burst_lists(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint32_t left)
+{
+	if (pkts[0]->data_len <= txq->copy_max)
+		return 0;
+	tx_message_end(txq, &burst->open);
+	return quick_lists(txq, pkts, left);
+}
+
+/* Completions share the ring with received frames: whoever runs low drains it,
+ * or an application that only sends would stop for good. One publication of the
+ * transmit ring serves both. Returns whether the host must be signalled. */
+static inline bool
+burst_publish(struct netvsc_txq *txq, bool starved)
+{
+	struct netvsc_channel *channel = txq->channel;
+	bool signal = false;
+
+	if (likely(txq->free_count >= txq->low_water && !starved))
+		return vmbus_tx_ring_publish(&channel->vmbus->tx);
+	if (!starved && channel->owed_count == 0 && !vmbus_rx_ring_pending(&channel->vmbus->rx))
+		return vmbus_tx_ring_publish(&channel->vmbus->tx);
+	netvsc_poll(channel, NETVSC_TX_DRAIN, &signal);
+	return signal;
+}
+
+/* The host can see the messages before the mbufs of the last run are freed. */
 uint16_t
 netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
+	struct vmbus_channel *vmbus = txq->channel->vmbus;
 	struct tx_burst burst;
-	uint16_t gone = 0;
+	uint32_t gone = 0, n;
+	bool signal;
 
-	burst.locked = false;
 	netvsc_tx_reap(txq, UINT32_MAX);
+	if (unlikely(nb_pkts == 0))
+		return 0;
+	burst.open.start = NULL;
+	burst.run_count = 0;
+	rte_spinlock_lock(&vmbus->lock);
 	do {
-		gone = (uint16_t)(gone + burst_part(txq, &burst, pkts + gone,
-			(uint16_t)(nb_pkts - gone)));
-	} while (unlikely(gone < nb_pkts && !burst.starved));
-	return gone;
+		n = burst_fill(txq, &burst, pkts + gone, nb_pkts - gone);
+		if (n == 0)
+			n = burst_lists(txq, &burst, pkts + gone, nb_pkts - gone);
+		if (n == 0)
+			n = burst_any(txq, &burst, pkts[gone]);
+		gone += n;
+	} while (unlikely(n != 0 && gone < nb_pkts));
+	tx_message_end(txq, &burst.open);
+	signal = burst_publish(txq, n == 0);
+	rte_spinlock_unlock(&vmbus->lock);
+	burst_free(&burst);
+	if (unlikely(signal))
+		vmbus_channel_signal(vmbus);
+	return (uint16_t)gone;
 }

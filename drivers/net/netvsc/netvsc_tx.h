@@ -14,7 +14,7 @@
 /* Page ranges of one message: hosts announce chains of 34. */
 #define NETVSC_TX_RANGES_MAX 33u
 #define NETVSC_TX_PAGES_MAX 96u
-#define NETVSC_TX_BURST 64u
+#define NETVSC_TX_DRAIN 256u            /* completions looked for when running low */
 
 struct netvsc_tx_counters {
 	uint64_t packets, bytes;
@@ -30,6 +30,16 @@ struct netvsc_tx_counters {
 	uint64_t abandoned_bytes;
 	uint64_t no_section, no_slot, ring_full;        /* bursts cut short by these */
 };
+
+/* RNDIS header and up to three elements of information. */
+struct netvsc_tx_header {
+	struct rndis_packet packet;
+	struct {
+		struct rndis_ppi header;
+		uint32_t value;
+	} ppi[3];
+};
+_Static_assert(sizeof(struct netvsc_tx_header) == NETVSC_TX_HEADER_MAX, "transmit header");
 
 struct netvsc_txq {
 	struct netvsc_gate gate;
@@ -50,11 +60,17 @@ struct netvsc_txq {
 	uint32_t message_max;       /* what the host takes in one, page list included */
 	uint32_t align_mask;
 	uint16_t frames_max;        /* per message */
+	/* Of the common kind, see netvsc_quick.h; 0: nothing is. */
+	uint32_t quick_max;         /* frames up to this are copied */
+	uint32_t quick_list_max;    /* frames up to this go as page lists */
+	uint32_t fill_bytes;        /* a frame must end here if its header took no space */
 	bool page_lists;
 	uint8_t *headers;           /* NETVSC_TX_HEADER_SLOT for each slot; for page lists without a section */
 	rte_iova_t *headers_iova;   /* of each page of them */
 	uint32_t ack_reserve;       /* of the ring, for acknowledgements */
 	uint16_t port_id, queue_id;
+	/* Of a frame without requests: all but two lengths. */
+	struct netvsc_tx_header header __rte_aligned(16);
 	struct netvsc_tx_counters counters __rte_cache_aligned;
 	/* control's */
 	struct netvsc_tx_counters base; /* what they were at the last reset */
@@ -63,6 +79,8 @@ struct netvsc_txq {
 	bool deferred_start;
 };
 
+/* Whatever of a queue follows from its number and its limits. */
+void netvsc_tx_quick_fit(struct netvsc_txq *txq);
 /* Takes back what the host has completed, until `max` mbufs were freed; returns
  * how many were. */
 unsigned int netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max);

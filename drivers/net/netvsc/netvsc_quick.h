@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NETVSC_QUICK_H
+#define NETVSC_QUICK_H
+
+/*
+ * The frames that most bursts consist of: one segment, no request to the host,
+ * no tag in the frame. Runs of them go to the host by the two functions at the
+ * end of this file; whatever else a frame may be is netvsc_tx.c's.
+ *
+ * Inline, with all that stays the same over a run in registers: a store to the
+ * send buffer may alias anything, so what is not in a local is loaded again for
+ * each frame.
+ */
+
+#include <string.h>
+
+#include "netvsc_frame.h"
+#include "netvsc_message.h"
+
+/* Shorter frames have no room for a tag to look for. */
+#define QUICK_MIN (FRAME_TAGGED_BYTES + 2u)
+/* Flags that ask the host for something; the others only describe the frame. */
+#define TX_REQUESTS (RTE_MBUF_F_TX_OFFLOAD_MASK & ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6))
+#define QUICK_NOT (TX_REQUESTS | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
+/* ---- which frames ---- */
+
+/* One reference, one segment: two fields that lie side by side. */
+static inline bool
+quick_single(const struct rte_mbuf *m)
+{
+	const uint16_t one[2] = { 1, 1 };
+	uint32_t expected, fields;
+
+	_Static_assert(offsetof(struct rte_mbuf, nb_segs) ==
+		offsetof(struct rte_mbuf, refcnt) + sizeof(uint16_t), "neighbours");
+	memcpy(&expected, one, sizeof(expected));
+	memcpy(&fields, &m->refcnt, sizeof(fields));
+	return fields == expected;
+}
+
+static inline bool
+quick_tagged(const uint8_t *frame)
+{
+	const uint8_t tag[2] = { RTE_ETHER_TYPE_VLAN >> 8, RTE_ETHER_TYPE_VLAN & 0xff };
+
+	return memcmp(frame + FRAME_MACS_BYTES, tag, sizeof(tag)) == 0;
+}
+
+/* ---- writing ---- */
+
+typedef uint64_t quad __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* A header in registers; the last two overlap: its length is no multiple of 16. */
+struct quick_header {
+	quad q[4];
+};
+#define QUICK_HEADER_BYTES 60u
+#define QUICK_LAST_QUAD (QUICK_HEADER_BYTES - sizeof(quad))
+_Static_assert(QUICK_HEADER_BYTES == offsetof(struct netvsc_tx_header, ppi[1]), "one element");
+
+static inline struct quick_header
+quick_header_load(const struct netvsc_txq *txq)
+{
+	const uint8_t *from = (const uint8_t *)&txq->header;
+	struct quick_header header;
+
+	memcpy(&header.q[0], from, sizeof(quad));
+	memcpy(&header.q[1], from + sizeof(quad), sizeof(quad));
+	memcpy(&header.q[2], from + 2 * sizeof(quad), sizeof(quad));
+	memcpy(&header.q[3], from + QUICK_LAST_QUAD, sizeof(quad));
+	return header;
+}
+
+static inline void
+quick_header_put(uint8_t *to, const struct quick_header *header, uint32_t msg_bytes,
+	uint32_t data_bytes)
+{
+	memcpy(to, &header->q[0], sizeof(quad));
+	memcpy(to + sizeof(quad), &header->q[1], sizeof(quad));
+	memcpy(to + 2 * sizeof(quad), &header->q[2], sizeof(quad));
+	memcpy(to + QUICK_LAST_QUAD, &header->q[3], sizeof(quad));
+	memcpy(to + offsetof(struct rndis_header, msg_bytes), &msg_bytes, sizeof(msg_bytes));
+	memcpy(to + offsetof(struct rndis_packet, data_bytes), &data_bytes, sizeof(data_bytes));
+}
+
+static inline void
+quick_copy64(uint8_t *to, const uint8_t *from)
+{
+	quad block[4];
+
+	memcpy(block, from, sizeof(block));
+	memcpy(to, block, sizeof(block));
+}
+
+/* At least 16 bytes; the last piece overlaps the one before. */
+static inline void
+quick_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+	quad first, last;
+
+	if (likely(bytes >= 64)) {
+		for (; unlikely(bytes > 128); bytes -= 64, to += 64, from += 64)
+			quick_copy64(to, from);
+		if (bytes > 64)
+			quick_copy64(to, from);
+		quick_copy64(to + bytes - 64, from + bytes - 64);
+		return;
+	}
+	if (bytes > 32) {
+		memcpy(&first, from + 16, sizeof(first));
+		memcpy(&last, from + bytes - 32, sizeof(last));
+		memcpy(to + 16, &first, sizeof(first));
+		memcpy(to + bytes - 32, &last, sizeof(last));
+	}
+	memcpy(&first, from, sizeof(first));
+	memcpy(&last, from + bytes - 16, sizeof(last));
+	memcpy(to, &first, sizeof(first));
+	memcpy(to + bytes - 16, &last, sizeof(last));
+}
+
+/* ---- runs ---- */
+
+/* What bounds a run of frames that are copied. */
+struct quick_limits {
+	struct rte_mempool *pool;   /* all come from here, so that all go back at once */
+	uint32_t count;
+};
+
+/* Puts frames into the message as long as they are of the common kind and there
+ * is room; returns how many. txq->quick_max is such that the first one fits. */
+static inline uint32_t
+quick_fill(const struct netvsc_txq *txq, struct netvsc_tx_message *msg, struct rte_mbuf **pkts,
+	const struct quick_limits *limits)
+{
+	const struct quick_header header = quick_header_load(txq);
+	const uint32_t frame_max = txq->quick_max, align_mask = txq->align_mask;
+	uint8_t *to = msg->start + msg->bytes;
+	const uint8_t *const full = msg->start + txq->fill_bytes;
+	struct rte_mempool *const pool = limits->pool;
+	const uint32_t most = RTE_MIN(limits->count, (uint32_t)(txq->frames_max - msg->frames));
+	const uint64_t zero = 0;
+	uint32_t n, sum = 0;
+
+	for (n = 0; n != most; n++) {
+		const struct rte_mbuf *m = pkts[n];
+		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+		const uint32_t bytes = m->data_len;
+		uint32_t padded = (QUICK_HEADER_BYTES + bytes + align_mask) & ~align_mask;
+
+		if (unlikely(bytes < QUICK_MIN || bytes > frame_max || m->pool != pool ||
+		    !quick_single(m) || (m->ol_flags & QUICK_NOT) != 0 || quick_tagged(data)))
+			break;
+		msg->full = to + bytes > full;
+		if (unlikely(msg->full))
+			break;
+		/* The padding, at most 7 bytes: the frame is written over the rest. */
+		memcpy(to + padded - sizeof(zero), &zero, sizeof(zero));
+		quick_header_put(to, &header, padded, bytes);
+		quick_copy(to + QUICK_HEADER_BYTES, data, bytes);
+		to += padded;
+		sum += bytes;
+	}
+	msg->bytes = (uint32_t)(to - msg->start);
+	msg->frame_bytes += sum;
+	msg->frames = (uint16_t)(msg->frames + n);
+	msg->full |= msg->frames == txq->frames_max;
+	return n;
+}
+
+/* One message: the header from the section, the frame from the mbuf. Its page
+ * list has one range, of one or two pages. */
+static inline void
+quick_list_put(struct netvsc_txq *txq, const struct netvsc_tx_message *msg, struct rte_mbuf *m)
+{
+	struct vmbus_tx_ring *ring = &txq->channel->vmbus->tx;
+	const uint64_t iova = rte_mbuf_data_iova(m), page = iova >> HV_PAGE_SHIFT;
+	const uint64_t id = tx_slot_arm(txq, msg, m), direct = UINT64_C(1) << 32;
+	const uint64_t range = (iova & (HV_PAGE_BYTES - 1)) << 32 | m->data_len;
+	const uint64_t section = (uint64_t)msg->bytes << 32 | msg->section;
+
+	if ((iova + m->data_len - 1) >> HV_PAGE_SHIFT == page) {
+		const struct vmbus_packet_words packet = { {
+			vmbus_packet_word(VMBUS_PACKET_GPA_DIRECT, 5, 7), id, direct, range, page,
+			TX_NVSP_WORD, section,
+		} };
+
+		vmbus_packet_put_words(ring, packet, 8);
+	} else {
+		const struct vmbus_packet_words packet = { {
+			vmbus_packet_word(VMBUS_PACKET_GPA_DIRECT, 6, 8), id, direct, range, page,
+			page + 1, TX_NVSP_WORD, section,
+		} };
+
+		vmbus_packet_put_words(ring, packet, 9);
+	}
+}
+
+static inline bool
+quick_list_ok(const struct netvsc_txq *txq, const struct rte_mbuf *m)
+{
+	const uint32_t bytes = m->data_len;
+
+	return bytes > txq->copy_max && bytes <= txq->quick_list_max && m->nb_segs == 1 &&
+		(m->ol_flags & QUICK_NOT) == 0 && rte_mbuf_iova_get(m) != 0 &&
+		rte_mbuf_iova_get(m) != RTE_BAD_IOVA &&
+		!quick_tagged(rte_pktmbuf_mtod(m, const uint8_t *));
+}
+
+/* Sends frames as page lists as long as they are of the common kind and nothing
+ * runs out; returns how many. */
+static inline uint32_t
+quick_lists(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint32_t count)
+{
+	const struct quick_header header = quick_header_load(txq);
+	uint32_t n;
+
+	for (n = 0; n != count && quick_list_ok(txq, pkts[n]); n++) {
+		const uint32_t bytes = pkts[n]->data_len;
+		struct netvsc_tx_message msg = {
+			.bytes = QUICK_HEADER_BYTES, .frame_bytes = bytes, .frames = 1,
+		};
+
+		if (unlikely(txq->free_count == 0 || txq->sections.count == 0 ||
+		    !tx_room(txq, sizeof(struct vmbus_packet_words))))
+			break;
+		msg.slot = txq->free_slots[--txq->free_count];
+		msg.section = txq->sections.section[--txq->sections.count];
+		quick_header_put(tx_section(txq, msg.section), &header, QUICK_HEADER_BYTES + bytes,
+			bytes);
+		quick_list_put(txq, &msg, pkts[n]);
+	}
+	txq->counters.page_lists += n;
+	return n;
+}
+
+#endif /* NETVSC_QUICK_H */
