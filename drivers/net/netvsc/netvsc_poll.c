@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "netvsc_channel.h"
+#include "netvsc_complete.h"
 #include "rndis_packet.h"
 
 /* Acknowledgements of control and of bad transfers that may wait for room; when
@@ -214,11 +214,10 @@ poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 static void
 poll_completion(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 {
-	uint32_t id = NETVSC_TID_SLOT(packet->transaction_id);
 	struct netvsc_tx_slots *slots = &channel->tx_slots;
 	struct nvsp_rndis_complete complete = { 0 };
 
-	if ((id & NETVSC_TID_CONTROL) != 0) {
+	if ((NETVSC_TID_SLOT(packet->transaction_id) & NETVSC_TID_CONTROL) != 0) {
 		uint8_t payload[INBAND_BYTES_MAX];
 		uint32_t bytes = RTE_MIN(packet->payload_bytes, (uint32_t)sizeof(payload));
 
@@ -229,15 +228,12 @@ poll_completion(struct netvsc_channel *channel, const struct vmbus_packet *packe
 	if (packet->payload_bytes >= sizeof(complete))
 		vmbus_packet_copy(&channel->vmbus->rx, packet->payload_off, &complete,
 			sizeof(complete));
-	if (NETVSC_TID_EPOCH(packet->transaction_id) != channel->epoch || id >= slots->count ||
-	    !netvsc_tx_slot_complete(&slots->slot[id],
-		    NETVSC_TID_GENERATION(packet->transaction_id))) {
+	if (!netvsc_complete_slot(channel, packet->transaction_id,
+		    complete.type == NVSP_RNDIS_COMPLETE && complete.status == NVSP_STATUS_SUCCESS,
+		    slots->done_head)) {
 		channel->bad_completions++;
 		return;
 	}
-	slots->slot[id].failed = complete.type != NVSP_RNDIS_COMPLETE ||
-		complete.status != NVSP_STATUS_SUCCESS;
-	slots->done[slots->done_head & slots->mask] = (uint16_t)id;
 	/* Partner: the transmit queue's acquire load. */
 	__atomic_store_n(&slots->done_head, slots->done_head + 1, __ATOMIC_RELEASE);
 }
@@ -282,6 +278,7 @@ netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
 
 	if (channel->dead || __atomic_load_n(&channel->dev->vmbus->gone, __ATOMIC_RELAXED) != 0)
 		return 0;
+	taken = netvsc_complete_run(channel, budget);
 	while (taken < budget && (ret = vmbus_packet_peek(ring, &packet)) > 0) {
 		if (!poll_packet(channel, &packet))
 			break;

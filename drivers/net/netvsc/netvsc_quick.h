@@ -87,10 +87,16 @@ quick_header_put(uint8_t *to, const struct quick_header *header, uint32_t msg_by
 static inline void
 quick_copy64(uint8_t *to, const uint8_t *from)
 {
-	quad block[4];
+	quad a, b, c, d;
 
-	memcpy(block, from, sizeof(block));
-	memcpy(to, block, sizeof(block));
+	memcpy(&a, from, sizeof(a));
+	memcpy(&b, from + sizeof(a), sizeof(b));
+	memcpy(&c, from + 2 * sizeof(a), sizeof(c));
+	memcpy(&d, from + 3 * sizeof(a), sizeof(d));
+	memcpy(to, &a, sizeof(a));
+	memcpy(to + sizeof(a), &b, sizeof(b));
+	memcpy(to + 2 * sizeof(a), &c, sizeof(c));
+	memcpy(to + 3 * sizeof(a), &d, sizeof(d));
 }
 
 /* At least 16 bytes; the last piece overlaps the one before. */
@@ -100,11 +106,11 @@ quick_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 	quad first, last;
 
 	if (likely(bytes >= 64)) {
-		for (; unlikely(bytes > 128); bytes -= 64, to += 64, from += 64)
+		const uint8_t *const tail = from + bytes - 64;
+
+		for (; unlikely(from < tail); to += 64, from += 64)
 			quick_copy64(to, from);
-		if (bytes > 64)
-			quick_copy64(to, from);
-		quick_copy64(to + bytes - 64, from + bytes - 64);
+		quick_copy64(to - (from - tail), tail);
 		return;
 	}
 	if (bytes > 32) {
@@ -128,35 +134,35 @@ struct quick_limits {
 };
 
 /* Puts frames into the message as long as they are of the common kind and there
- * is room; returns how many. txq->quick_max is such that the first one fits. */
+ * is room; returns how many. For a queue whose quick_max is not 0; it is such
+ * that the first frame fits. */
 static inline uint32_t
 quick_fill(const struct netvsc_txq *txq, struct netvsc_tx_message *msg, struct rte_mbuf **pkts,
 	const struct quick_limits *limits)
 {
 	const struct quick_header header = quick_header_load(txq);
-	const uint32_t frame_max = txq->quick_max, align_mask = txq->align_mask;
-	uint8_t *to = msg->start + msg->bytes;
-	const uint8_t *const full = msg->start + txq->fill_bytes;
-	struct rte_mempool *const pool = limits->pool;
+	const uint32_t bytes_span = txq->quick_max - QUICK_MIN, align_mask = txq->align_mask;
 	const uint32_t most = RTE_MIN(limits->count, (uint32_t)(txq->frames_max - msg->frames));
-	const uint64_t zero = 0;
+	const uint8_t *const end = msg->start + txq->fill_bytes;
+	struct rte_mempool *const pool = limits->pool;
+	uint8_t *to = msg->start + msg->bytes;
 	uint32_t n, sum = 0;
 
 	for (n = 0; n != most; n++) {
 		const struct rte_mbuf *m = pkts[n];
 		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 		const uint32_t bytes = m->data_len;
-		uint32_t padded = (QUICK_HEADER_BYTES + bytes + align_mask) & ~align_mask;
+		const size_t padded = (QUICK_HEADER_BYTES + bytes + align_mask) & ~align_mask;
+		const uint64_t zero = 0;
 
-		if (unlikely(bytes < QUICK_MIN || bytes > frame_max || m->pool != pool ||
+		if (unlikely(bytes - QUICK_MIN > bytes_span || m->pool != pool ||
 		    !quick_single(m) || (m->ol_flags & QUICK_NOT) != 0 || quick_tagged(data)))
 			break;
-		msg->full = to + bytes > full;
-		if (unlikely(msg->full))
+		if (unlikely(to + bytes > end))
 			break;
 		/* The padding, at most 7 bytes: the frame is written over the rest. */
 		memcpy(to + padded - sizeof(zero), &zero, sizeof(zero));
-		quick_header_put(to, &header, padded, bytes);
+		quick_header_put(to, &header, (uint32_t)padded, bytes);
 		quick_copy(to + QUICK_HEADER_BYTES, data, bytes);
 		to += padded;
 		sum += bytes;
@@ -164,7 +170,7 @@ quick_fill(const struct netvsc_txq *txq, struct netvsc_tx_message *msg, struct r
 	msg->bytes = (uint32_t)(to - msg->start);
 	msg->frame_bytes += sum;
 	msg->frames = (uint16_t)(msg->frames + n);
-	msg->full |= msg->frames == txq->frames_max;
+	msg->full = n == most ? msg->frames == txq->frames_max : to + pkts[n]->data_len > end;
 	return n;
 }
 

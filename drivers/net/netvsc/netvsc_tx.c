@@ -78,11 +78,9 @@ slot_release(struct netvsc_txq *txq, uint16_t id)
 }
 
 unsigned int
-netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
+netvsc_tx_reap_done(struct netvsc_txq *txq, uint32_t head, unsigned int max)
 {
 	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
-	/* Partner: the drainer's release store. */
-	uint32_t head = __atomic_load_n(&slots->done_head, __ATOMIC_ACQUIRE);
 	unsigned int freed = 0;
 	struct spent spent;
 
@@ -381,7 +379,7 @@ burst_drop(struct netvsc_txq *txq, struct rte_mbuf *m, enum tx_how how)
 }
 
 /* Any one frame: 1 if it is gone, 0 if a resource has run out. */
-static uint32_t
+static __rte_noinline uint32_t
 burst_any(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf *m)
 {
 	struct netvsc_tx_frame frame;
@@ -408,6 +406,7 @@ netvsc_tx_quick_fit(struct netvsc_txq *txq)
 
 	header_build(txq, &frame, &txq->header);
 	txq->fill_bytes = (uint32_t)RTE_MAX(fill, 0);
+	/* Less than QUICK_MIN: no frame is. */
 	txq->quick_max = txq->align_mask > 7 ? 0 :
 		RTE_MIN(RTE_MIN(txq->copy_max, txq->frame_max), txq->fill_bytes);
 	txq->quick_list_max = !txq->page_lists ? 0 : RTE_MIN(RTE_MIN(HV_PAGE_BYTES, txq->frame_max),
@@ -430,7 +429,7 @@ burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkt
 	struct quick_limits limits = { .pool = pkts[0]->pool };
 	uint32_t gone = 0;
 
-	if (pkts[0]->data_len > txq->quick_max)
+	if (pkts[0]->data_len > txq->quick_max || pkts[0]->data_len < QUICK_MIN)
 		return 0;
 	do {
 		if (msg->start == NULL && unlikely(!tx_message_open(txq, msg)))
