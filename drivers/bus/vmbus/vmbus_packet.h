@@ -147,28 +147,34 @@ vmbus_packet_word(enum vmbus_packet_type type, uint16_t data_offset_8b, uint16_t
 		(uint64_t)VMBUS_PACKET_FLAG_COMPLETION_REQUESTED << 48;
 }
 
+/* Puts a packet of so many words, footer included, at `write`, where the ring
+ * does not wrap; `words` is a constant. Returns where the next one begins. By
+ * value: so the words never are in memory but in the ring. */
+static inline __attribute__((always_inline)) uint32_t
+vmbus_packet_put_at(const struct vmbus_tx_ring *ring, uint32_t write,
+	struct vmbus_packet_words packet, uint32_t words)
+{
+	const uint64_t footer = (uint64_t)write << 32;
+	uint8_t *to = ring->data + write;
+
+	for (uint32_t i = 0; i < words - 1; i++)
+		memcpy(to + i * 8u, &packet.word[i], sizeof(packet.word[i]));
+	memcpy(to + (words - 1) * 8u, &footer, sizeof(footer));
+	return write + words * 8u;
+}
+
 /* vmbus_packet.c: the same as vmbus_packet_put_words() where the ring ends. */
 void vmbus_packet_put_wrapped(struct vmbus_tx_ring *ring, struct vmbus_packet_words packet,
 	uint32_t words);
 
-/* Puts a packet of so many words, footer included; `words` is a constant. The
- * caller has made sure of the room. By value: so the words never are in memory
- * but in the ring. */
+/* Puts it at the end of what was put. The caller has made sure of the room. */
 static inline __attribute__((always_inline)) void
 vmbus_packet_put_words(struct vmbus_tx_ring *ring, struct vmbus_packet_words packet, uint32_t words)
 {
-	const uint32_t write = ring->write, next = write + words * 8u;
-	uint64_t footer = (uint64_t)write << 32;
-	uint8_t *to = ring->data + write;
-
-	if (__builtin_expect(next >= ring->data_bytes, 0)) {
+	if (__builtin_expect(words * 8u >= ring->data_bytes - ring->write, 0))
 		vmbus_packet_put_wrapped(ring, packet, words);
-		return;
-	}
-	for (uint32_t i = 0; i < words - 1; i++)
-		memcpy(to + i * 8u, &packet.word[i], sizeof(packet.word[i]));
-	memcpy(to + (words - 1) * 8u, &footer, sizeof(footer));
-	ring->write = next;
+	else
+		ring->write = vmbus_packet_put_at(ring, ring->write, packet, words);
 }
 
 #endif /* VMBUS_PACKET_H */

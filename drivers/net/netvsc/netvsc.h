@@ -116,7 +116,8 @@ netvsc_tx_slot_complete(struct netvsc_tx_slot *slot, uint16_t generation)
 	return true;
 }
 
-/* transaction id = epoch << 48 | generation << 32 | slot */
+#define NETVSC_TID(epoch, generation, slot) \
+	((uint64_t)(epoch) << 48 | (uint64_t)(generation) << 32 | (slot))
 #define NETVSC_TID_SLOT(tid) ((uint32_t)(tid))
 #define NETVSC_TID_GENERATION(tid) ((uint16_t)((tid) >> 32))
 #define NETVSC_TID_EPOCH(tid) ((uint16_t)((tid) >> 48))

@@ -43,25 +43,33 @@ tx_section(const struct netvsc_txq *txq, uint32_t section)
 	return txq->sendbuf->base + (uint64_t)section * txq->sendbuf->section_bytes;
 }
 
-/* Makes the slot expect a completion, and counts what it stands for. `m` is the
- * mbuf that the host reads from, if any. Returns the transaction id. */
-static inline uint64_t
-tx_slot_arm(struct netvsc_txq *txq, const struct netvsc_tx_message *msg, struct rte_mbuf *m)
+/* Makes a slot expect the completion with this generation. */
+static inline void
+tx_slot_arm(struct netvsc_tx_slot *slot, struct netvsc_tx_slot value, uint16_t generation)
 {
-	struct netvsc_tx_slot *slot = &txq->channel->tx_slots.slot[msg->slot];
-	uint16_t generation = ++txq->generation;
-
-	slot->mbuf = m;
-	slot->section = msg->section;
-	slot->bytes = msg->frame_bytes;
-	slot->frames = msg->frames;
+	slot->mbuf = value.mbuf;
+	slot->section = value.section;
+	slot->bytes = value.bytes;
+	slot->frames = value.frames;
 	slot->failed = false;
 	/* Partner: netvsc_tx_slot_complete(). */
 	__atomic_store_n(&slot->state, (uint32_t)generation << 1 | 1, __ATOMIC_RELEASE);
+}
+
+/* Arms the slot of a message and counts it. `m` is the mbuf that the host reads
+ * from, if any. Returns the transaction id. */
+static inline uint64_t
+tx_message_arm(struct netvsc_txq *txq, const struct netvsc_tx_message *msg, struct rte_mbuf *m)
+{
+	const uint16_t generation = ++txq->generation;
+
+	tx_slot_arm(&txq->channel->tx_slots.slot[msg->slot], (struct netvsc_tx_slot) {
+		.mbuf = m, .section = msg->section, .bytes = msg->frame_bytes,
+		.frames = msg->frames }, generation);
 	txq->counters.packets += msg->frames;
 	txq->counters.bytes += msg->frame_bytes;
 	txq->counters.messages++;
-	return (uint64_t)txq->channel->epoch << 48 | (uint64_t)generation << 32 | msg->slot;
+	return NETVSC_TID(txq->channel->epoch, generation, msg->slot);
 }
 
 /* False if anything that a message needs has run out. */
@@ -88,7 +96,7 @@ tx_message_close(struct netvsc_txq *txq, struct netvsc_tx_message *msg)
 	struct vmbus_tx_ring *ring = &txq->channel->vmbus->tx;
 	const struct vmbus_packet_words packet = { {
 		vmbus_packet_word(VMBUS_PACKET_INBAND, 2, TX_MESSAGE_WORDS - 1),
-		tx_slot_arm(txq, msg, NULL),
+		tx_message_arm(txq, msg, NULL),
 		TX_NVSP_WORD, (uint64_t)msg->bytes << 32 | msg->section,
 	} };
 

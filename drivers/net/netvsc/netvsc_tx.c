@@ -81,20 +81,21 @@ unsigned int
 netvsc_tx_reap_done(struct netvsc_txq *txq, uint32_t head, unsigned int max)
 {
 	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
+	uint32_t tail = txq->done_tail;
 	unsigned int freed = 0;
 	struct spent spent;
 
 	spent.pool = NULL;
 	spent.count = 0;
-	for (; txq->done_tail != head && freed < max; txq->done_tail++) {
-		struct rte_mbuf *m = slot_release(txq,
-			slots->done[txq->done_tail & slots->mask]);
+	for (; tail != head && freed < max; tail++) {
+		struct rte_mbuf *m = slot_release(txq, slots->done[tail & slots->mask]);
 
 		if (m != NULL) {
 			spent_add(&spent, m);
 			freed++;
 		}
 	}
+	txq->done_tail = tail;
 	spent_flush(&spent);
 	return freed;
 }
@@ -257,7 +258,7 @@ page_list_send(struct netvsc_txq *txq, struct netvsc_tx_message *msg,
 	desc.extension_bytes = (uint32_t)(sizeof(list.head) + list.words * sizeof(uint64_t));
 	if (!tx_room(txq, vmbus_packet_total_bytes(desc.extension_bytes, sizeof(nvsp))))
 		return false;
-	desc.transaction_id = tx_slot_arm(txq, msg, (struct rte_mbuf *)(uintptr_t)frame->m);
+	desc.transaction_id = tx_message_arm(txq, msg, (struct rte_mbuf *)(uintptr_t)frame->m);
 	vmbus_packet_put(&txq->channel->vmbus->tx, &desc, txq->ack_reserve);
 	txq->counters.page_lists++;
 	return true;
@@ -453,7 +454,7 @@ burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkt
 static inline uint32_t
 burst_lists(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint32_t left)
 {
-	if (pkts[0]->data_len <= txq->copy_max)
+	if (pkts[0]->data_len <= txq->copy_max || pkts[0]->data_len > txq->quick_list_max)
 		return 0;
 	tx_message_end(txq, &burst->open);
 	return quick_lists(txq, pkts, left);
