@@ -108,12 +108,13 @@ vmbus_device_page_lists_ok(const struct vmbus_device *device)
 	return device->page_lists_ok;
 }
 
-/* Is this a confidential guest? Then the host must be shown nothing but what
- * is shared with it: rings and buffers. Found out once at probe. */
-static inline bool
-vmbus_device_isolated(const struct vmbus_device *device)
+/* Ends what rte_spinlock_lock() or _trylock() of a channel's lock began: with a
+ * plain store where rte_spinlock_unlock() of x86 takes a locked exchange. */
+static inline void
+vmbus_channel_unlock(struct vmbus_channel *channel)
 {
-	return device->isolated;
+	/* Partner: the exchange that takes the lock. */
+	__atomic_store_n(&channel->lock.locked, 0, __ATOMIC_RELEASE);
 }
 
 /* The host took the device away: its rings must not be touched again. */

@@ -23,7 +23,7 @@
 #include "netvsc_frame.h"
 #include "netvsc_message.h"
 #include "netvsc_poll.h"
-#include "netvsc_quick.h"
+#include "netvsc_quick_list.h"
 
 /* ---- taking back ---- */
 
@@ -414,12 +414,17 @@ netvsc_tx_quick_fit(struct netvsc_txq *txq)
 		txq->message_max - NETVSC_TX_HEADER_MAX);
 }
 
-static inline void
-burst_free(struct tx_burst *burst)
+/* Inline where a burst is one run, which most are; not where it is the next. */
+static __rte_always_inline void
+burst_free(const struct tx_burst *burst)
 {
-	if (burst->run_count != 0)
-		rte_mempool_put_bulk(burst->pool, (void **)burst->run, burst->run_count);
-	burst->run_count = 0;
+	rte_mempool_put_bulk(burst->pool, (void **)burst->run, burst->run_count);
+}
+
+static __rte_noinline void
+burst_free_before(const struct tx_burst *burst)
+{
+	burst_free(burst);
 }
 
 /* A run of frames of the common kind that are copied; returns how many. */
@@ -442,7 +447,8 @@ burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkt
 		tx_message_close(txq, msg);
 	} while (gone < left);
 	if (gone != 0) {
-		burst_free(burst);
+		if (unlikely(burst->run_count != 0))
+			burst_free_before(burst);
 		burst->pool = limits.pool;
 		burst->run = pkts;
 		burst->run_count = gone;
@@ -451,7 +457,7 @@ burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkt
 }
 
 /* The same for those that go as page lists. */
-static inline uint32_t
+static __rte_noinline uint32_t
 burst_lists(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint32_t left)
 {
 	if (pkts[0]->data_len <= txq->copy_max || pkts[0]->data_len > txq->quick_list_max)
@@ -502,8 +508,9 @@ netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkt
 	} while (unlikely(n != 0 && gone < nb_pkts));
 	tx_message_end(txq, &burst.open);
 	signal = burst_publish(txq, n == 0);
-	rte_spinlock_unlock(&vmbus->lock);
-	burst_free(&burst);
+	vmbus_channel_unlock(vmbus);
+	if (likely(burst.run_count != 0))
+		burst_free(&burst);
 	if (unlikely(signal))
 		vmbus_channel_signal(vmbus);
 	return (uint16_t)gone;
