@@ -462,6 +462,54 @@ queues_that_rest_keep_no_more_than_half_the_sections(void **state)
 	}
 }
 
+/* ---- runs ---- */
+
+/* Frame i of a mixed burst: what is common, in runs of one to five, and between
+ * them what is not. Returns how many bytes arrive. */
+static uint32_t
+mixed_frame(struct fake_data *d, unsigned int i, struct rte_mbuf **m)
+{
+	static const uint32_t bytes[] = { 60, 64, 18, 17, 511, 512, 513, 1514, 33, 127, 128, 129 };
+	uint32_t n = bytes[i % RTE_DIM(bytes)];
+
+	*m = fake_mbuf(d, n, i % 7 == 3 ? 2 : 1, (uint8_t)i);
+	if (i % 5 == 4)
+		rte_pktmbuf_refcnt_update(*m, 1);       /* and another owner */
+	return n;
+}
+
+/* Conformance: 36, 38. */
+static void
+runs_of_common_frames_and_others_between_them_arrive_whole_and_in_order(void **state)
+{
+	/* As many frames are sent as take the ring around a few times. */
+	(void)state;
+	for (uint16_t burst = 1; burst <= BURST; burst = (uint16_t)(burst * 2)) {
+		struct fake_data *d = fake_data_start(&(struct fake_setup){ .nb_desc = 64 });
+		unsigned int i = 0;
+
+		while (i < 448) {
+			struct rte_mbuf *pkts[BURST];
+			uint32_t bytes[BURST];
+
+			for (unsigned int k = 0; k < burst; k++)
+				bytes[k] = mixed_frame(d, i + k, &pkts[k]);
+			assert_int_equal(fake_tx(d, pkts, burst), burst);
+			fake_settle(d);
+			for (unsigned int k = 0; k < burst; k++, i++) {
+				check_frame(&d->frame[i], bytes[k], (uint8_t)i);
+				assert_int_equal(d->frame[i].by_page, bytes[k] > 512);
+				assert_false(d->frame[i].padding_dirty);
+				if (i % 5 == 4)
+					rte_pktmbuf_free(pkts[k]);
+			}
+		}
+		assert_int_equal(fake_pool_out(&d->pool), 0);
+		assert_int_equal(txq_of(d)->counters.packets, i);
+		fake_data_stop(d);
+	}
+}
+
 /* ---- what the host says of it ---- */
 
 /* Conformance: 44. */
@@ -507,6 +555,8 @@ main(void)
 		cmocka_unit_test(an_eighth_of_the_ring_is_left_for_acknowledgements),
 		cmocka_unit_test(a_long_burst_takes_the_lock_once_and_signals_once),
 		cmocka_unit_test(queues_that_rest_keep_no_more_than_half_the_sections),
+		cmocka_unit_test(
+			runs_of_common_frames_and_others_between_them_arrive_whole_and_in_order),
 		cmocka_unit_test(a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames),
 	};
 

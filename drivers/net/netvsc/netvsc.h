@@ -9,7 +9,7 @@
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
  *   netvsc_rx.c      a checked range of the receive buffer -> mbuf
- *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_frame.h its header
+ *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_quick.h common frames
  *   netvsc_xact.c    one control request at a time: begin, complete, wait
  *   netvsc_nvsp.c    one function per NVSP message
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter

@@ -7,8 +7,9 @@
  *             else lock, netvsc_poll.c drains the ring into the backlog and
  *             writes the acknowledgements that earlier bursts left, unlock,
  *             deliver, signal the host if it asked for it
- *   tx_burst: gate -> netvsc_tx.c takes back completed messages, lays out the
- *             frames, then under the lock writes, publishes, drains if low
+ *   tx_burst: gate -> netvsc_tx.c takes back completed messages, locks, writes the
+ *             frames into messages and those to the ring (runs of common frames:
+ *             netvsc_quick.h), publishes, drains if low, unlocks
  *
  * The budget is per burst: at most one lock pair and two full fences (one for
  * each ring that was published). An idle poll costs a load of the host's index.
