@@ -172,12 +172,63 @@ put_leaves_the_ring_untouched_when_there_is_no_room(void **state)
 	assert_int_equal(put_both(&tx, &desc, 512), -EPROTO);
 }
 
+/* The look at the usual transfer: what it accepts, peek accepts with the same
+ * numbers, and the ranges lie before the payload. */
+static void
+a_usual_transfer_is_what_peek_says_it_is(void **state)
+{
+	static const uint32_t counts[] = { 0, 1, 2, 3, 13, 0x10000, 0x20000000, 0xfffffffd, 0xffffffff };
+	static const uint16_t edges[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x7fff, 0xffff };
+	struct vmbus_transfer_shape shape = VMBUS_TRANSFER_SHAPE_NONE;
+	unsigned int accepted = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 9 * 11 * 11 * 2 * 2 * 10; i++) {
+		struct {
+			struct vmbus_packet_header header;
+			struct vmbus_transfer_pages pages;
+			uint8_t rest[40];
+		} p = {
+			.header = { (uint16_t)(VMBUS_PACKET_TRANSFER_PAGES - i / 9 / 121 % 2),
+				edges[i / 9 % 11], edges[i / 99 % 11], 0, i },
+			.pages = { (uint16_t)(0xcafe + i / 9 / 242 % 2), 0xbeef, counts[i % 9] },
+		};
+		uint32_t shown = (i / 9 / 484 % 10) * 8;
+		struct vmbus_packet packet;
+		struct vmbus_rx_ring rx;
+		uint32_t left;
+		const uint8_t *at;
+
+		page->read_index = page->write_index = 0;
+		assert_int_equal(vmbus_rx_ring_attach(&rx, memory, sizeof(memory), 4096), 0);
+		memcpy(memory + 4096, &p, sizeof(p));
+		page->write_index = shown;
+		if (vmbus_rx_ring_available(&rx) <= 0)
+			continue;
+		at = vmbus_rx_ring_straight(&rx, &left);
+		assert_int_equal(left, shown);
+		if (!vmbus_packet_transfer(at, at + left, 0xcafe, &shape))
+			continue;
+		accepted++;
+		assert_int_equal(vmbus_packet_peek(&rx, &packet), 1);
+		assert_int_equal(packet.type, VMBUS_PACKET_TRANSFER_PAGES);
+		assert_int_equal(shape.total_bytes, packet.total_bytes);
+		assert_int_equal(shape.payload_off, packet.payload_off);
+		assert_true(packet.payload_bytes >= 16);
+		assert_int_equal(shape.range_count, p.pages.range_count);
+		assert_true(p.pages.set_id == 0xcafe && shape.range_count != 0);
+		assert_true(VMBUS_RANGES_OFF + (uint64_t)shape.range_count * 8 <= shape.payload_off);
+	}
+	assert_true(accepted > 10);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(peek_checks_every_field_of_the_header_that_it_uses, setup),
 		cmocka_unit_test_setup(what_is_put_can_be_taken_and_its_padding_is_zero, setup),
+		cmocka_unit_test_setup(a_usual_transfer_is_what_peek_says_it_is, setup),
 		cmocka_unit_test_setup(put_leaves_the_ring_untouched_when_there_is_no_room, setup),
 	};
 

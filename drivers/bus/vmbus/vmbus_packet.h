@@ -69,6 +69,69 @@ vmbus_packet_take(struct vmbus_rx_ring *ring, const struct vmbus_packet *packet)
 	vmbus_rx_ring_take(ring, packet->total_bytes);
 }
 
+/* ---- the usual transfer ---- */
+
+/* One load, whatever the compiler thinks of the memory behind it: what was checked
+ * is what is used. */
+static inline uint64_t
+vmbus_packet_load64(const uint8_t *at)
+{
+	return *(const volatile uint64_t *)(const void *)at;
+}
+
+/* The shape of a transfer, checked: what is said here lies within the packet. */
+struct vmbus_transfer_shape {
+	uint64_t head, pages;       /* the words that were checked */
+	uint64_t payload_off;       /* of at least 16 bytes */
+	uint64_t total_bytes;       /* as in struct vmbus_packet */
+	uint32_t range_count;       /* at least one; they begin at VMBUS_RANGES_OFF */
+};
+#define VMBUS_RANGES_OFF ((uint32_t)(sizeof(struct vmbus_packet_header) + \
+	sizeof(struct vmbus_transfer_pages)))
+/* That of no packet. */
+#define VMBUS_TRANSFER_SHAPE_NONE { .total_bytes = UINT64_MAX }
+
+static inline bool
+vmbus_transfer_shape_make(struct vmbus_transfer_shape *shape, uint64_t head, uint64_t pages,
+	uint16_t set_id)
+{
+	uint64_t payload_8b = head >> 16 & 0xffff, length_8b = head >> 32 & 0xffff;
+	uint64_t count = pages >> 32;
+
+	if ((uint16_t)head != VMBUS_PACKET_TRANSFER_PAGES || (uint16_t)pages != set_id ||
+	    payload_8b + 2 > length_8b || count + VMBUS_RANGES_OFF / 8 > payload_8b || count == 0)
+		return false;
+	shape->head = head;
+	shape->pages = pages;
+	shape->range_count = (uint32_t)count;
+	shape->payload_off = payload_8b * 8;
+	shape->total_bytes = length_8b * 8 + VMBUS_PACKET_FOOTER_BYTES;
+	return true;
+}
+
+/*
+ * Looks at the packet at `at`; what lies before `end` is there in one piece. True
+ * if it is a transfer of the set `set_id`; *shape holds what was found for the
+ * packet before, which was nearly always of the same shape, and then what was found
+ * here. False says nothing about the packet: vmbus_packet_peek() must be asked.
+ */
+static inline bool
+vmbus_packet_transfer(const uint8_t *at, const uint8_t *end, uint16_t set_id,
+	struct vmbus_transfer_shape *shape)
+{
+	const uint64_t left = (uint64_t)(end - at);
+	uint64_t head, pages;
+
+	if (left < VMBUS_RANGES_OFF)
+		return false;
+	head = vmbus_packet_load64(at);
+	pages = vmbus_packet_load64(at + sizeof(struct vmbus_packet_header));
+	if ((head != shape->head || pages != shape->pages) &&
+	    !vmbus_transfer_shape_make(shape, head, pages, set_id))
+		return false;
+	return shape->total_bytes <= left;
+}
+
 /* What a packet with so many bytes of extension and payload takes up. */
 static inline uint32_t
 vmbus_packet_total_bytes(uint32_t extension_bytes, uint32_t payload_bytes)

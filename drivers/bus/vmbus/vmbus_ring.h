@@ -181,10 +181,29 @@ vmbus_rx_ring_copy(const struct vmbus_rx_ring *ring, uint32_t offset, void *dst,
 	}
 }
 
+/* The bytes from the next one to take that lie in one piece; the host may change
+ * them at any moment. Call it after vmbus_rx_ring_available(), which it cannot
+ * exceed. */
+static inline const uint8_t *
+vmbus_rx_ring_straight(const struct vmbus_rx_ring *ring, uint32_t *bytes)
+{
+	*bytes = (ring->write_seen >= ring->read ? ring->write_seen : ring->data_bytes) - ring->read;
+	return ring->data + ring->read;
+}
+
 static inline void
 vmbus_rx_ring_take(struct vmbus_rx_ring *ring, uint32_t bytes)
 {
 	ring->read = vmbus_ring_advance(ring->read, bytes, ring->data_bytes);
+}
+
+/* The same up to `at`, a place in what vmbus_rx_ring_straight() returned, or its end. */
+static inline void
+vmbus_rx_ring_take_to(struct vmbus_rx_ring *ring, const uint8_t *at)
+{
+	uint32_t index = (uint32_t)(at - ring->data);
+
+	ring->read = index == ring->data_bytes ? 0 : index;
 }
 
 /* Gives what was taken back to the host. Returns whether the host must be
