@@ -50,6 +50,31 @@ message_good(void)
 	return m;
 }
 
+/* What the quick decoder says is what the other says; it may say nothing. */
+static bool
+quick_agrees(const uint8_t *range, uint32_t bytes, const struct rndis_rx_view *view, int ret)
+{
+	struct rndis_rx_quick quick;
+
+	if (!rndis_packet_quick(range, bytes, &quick))
+		return false;
+	assert_int_equal(ret, 0);
+	assert_int_equal(quick.frame_off, view->frame_off);
+	assert_int_equal(quick.frame_bytes, view->frame_bytes);
+	assert_int_equal(quick.has >> RNDIS_PPI_CHECKSUM & 1, (view->has & RNDIS_RX_CSUM) != 0);
+	assert_int_equal(quick.has >> RNDIS_PPI_VLAN & 1, (view->has & RNDIS_RX_VLAN) != 0);
+	assert_int_equal(quick.has >> RNDIS_PPI_HASH_VALUE & 1,
+		(view->has & RNDIS_RX_HASH_VALUE) != 0);
+	assert_int_equal(view->has & RNDIS_RX_PACKET_ID, 0);
+	if ((view->has & RNDIS_RX_CSUM) != 0)
+		assert_int_equal(quick.info[RNDIS_PPI_CHECKSUM], view->csum);
+	if ((view->has & RNDIS_RX_VLAN) != 0)
+		assert_int_equal(quick.info[RNDIS_PPI_VLAN], view->vlan);
+	if ((view->has & RNDIS_RX_HASH_VALUE) != 0)
+		assert_int_equal(quick.info[RNDIS_PPI_HASH_VALUE], view->hash_value);
+	return true;
+}
+
 static int
 decode(const struct message *m, uint32_t bytes, struct rndis_rx_view *view)
 {
@@ -58,6 +83,7 @@ decode(const struct message *m, uint32_t bytes, struct rndis_rx_view *view)
 
 	memcpy(range, m, bytes);
 	ret = rndis_packet_decode(range, bytes, view);
+	quick_agrees(range, bytes, view, ret);
 	free(range);
 	return ret;
 }
@@ -70,6 +96,7 @@ a_good_message_gives_its_frame_and_its_information(void **state)
 
 	(void)state;
 	assert_int_equal(decode(&m, sizeof(m), &view), 0);
+	assert_true(quick_agrees((const uint8_t *)&m, sizeof(m), &view, 0));
 	assert_int_equal(view.frame_off, offsetof(struct message, frame));
 	assert_int_equal(view.frame_bytes, FRAME_BYTES);
 	assert_int_equal(view.has, RNDIS_RX_CSUM | RNDIS_RX_VLAN | RNDIS_RX_HASH_VALUE);
@@ -185,6 +212,37 @@ more_elements_than_any_host_sends_are_refused(void **state)
 	assert_int_equal(rndis_packet_decode((const uint8_t *)&m, sizeof(m), &view), 0);
 }
 
+/* Any of the words that decide, set to anything near a limit: some are accepted. */
+static void
+the_quick_decoder_says_what_the_careful_one_says_or_nothing(void **state)
+{
+	static const uint32_t values[] = { 0, 1, 6, 8, 9, 11, 12, 15, 16, 17, 35, 36, 37, 48, 64,
+		MSG_BYTES - 8, MSG_BYTES, MSG_BYTES + 1, 0x80000001, 0xfffffff8, 0xffffffff };
+	const uint32_t words = (uint32_t)offsetof(struct message, frame) / 4;
+	unsigned int accepted = 0;
+	struct message cut = message_good();
+	struct rndis_rx_quick quick;
+
+	(void)state;
+	/* Elements behind the message's end, though within the range. */
+	cut.packet.header.msg_bytes = sizeof(cut.packet) + PPI_BYTES - 16;
+	cut.packet.data_offset = sizeof(cut.packet) - 8;
+	cut.packet.data_bytes = 0;
+	assert_false(rndis_packet_quick((const uint8_t *)&cut, sizeof(cut), &quick));
+	for (uint32_t i = 0; i < words * words * 21 * 21; i++) {
+		struct message m = message_good();
+		uint32_t at[2] = { i % words, i / words % words };
+		struct rndis_rx_view view;
+		int ret;
+
+		memcpy((uint8_t *)&m + at[0] * 4, &values[i / words / words % 21], 4);
+		memcpy((uint8_t *)&m + at[1] * 4, &values[i / words / words / 21], 4);
+		ret = rndis_packet_decode((const uint8_t *)&m, sizeof(m), &view);
+		accepted += quick_agrees((const uint8_t *)&m, sizeof(m), &view, ret);
+	}
+	assert_in_range(accepted, 10000, words * words * 21 * 21 - 10000);
+}
+
 int
 main(void)
 {
@@ -194,6 +252,7 @@ main(void)
 		cmocka_unit_test(each_wrong_field_is_refused_and_nothing_outside_is_read),
 		cmocka_unit_test(a_message_cut_anywhere_is_refused),
 		cmocka_unit_test(more_elements_than_any_host_sends_are_refused),
+		cmocka_unit_test(the_quick_decoder_says_what_the_careful_one_says_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, size };
 	struct rndis_rx_view view, again;
+	struct rndis_rx_quick quick;
 	uint32_t bytes = (uint32_t)size, sum = 0;
 	uint8_t *range = fuzz_exact(&in, &bytes);
 	int ret;
@@ -29,6 +30,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			sum += range[view.frame_off + i];
 		__asm__ volatile("" : : "r"(sum));
 	}
+	fuzz_check(!rndis_packet_quick(range, bytes, &quick) || (ret == 0 &&
+		quick.frame_off == view.frame_off && quick.frame_bytes == view.frame_bytes &&
+		(view.has & RNDIS_RX_PACKET_ID) == 0 &&
+		(quick.has & 1) == (view.has & RNDIS_RX_CSUM) &&
+		((quick.has & 1) == 0 || quick.info[RNDIS_PPI_CHECKSUM] == view.csum)));
 	free(range);
 	return 0;
 }
