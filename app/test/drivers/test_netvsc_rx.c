@@ -150,6 +150,43 @@ frames_shorter_than_60_bytes_arrive_and_than_14_are_counted(void **state)
 	fake_data_stop(d);
 }
 
+/* Frames that are dropped, or need more than a copy, among plain ones. */
+static void
+odd_frames_among_plain_ones_take_no_place_and_keep_theirs(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	struct fake_frame frames[24];
+	uint32_t kept[24], n = 0;
+	struct rte_mbuf *pkts[32];
+
+	(void)state;
+	for (unsigned int round = 0; round < 9; round++) {      /* and over the array's wrap */
+		n = 0;
+		for (uint32_t i = 0; i < RTE_DIM(frames); i++) {
+			frames[i] = (struct fake_frame){ .data = pattern + i, .bytes = 60 + i,
+				.ppi_count = 1, .ppi = { { RNDIS_PPI_CHECKSUM, i % 5 == 1 ?
+					RNDIS_RX_CSUM_IP_BAD : RNDIS_RX_CSUM_IP_OK } },
+				.malformed = i % 5 == 2, .outside = i % 5 == 3 };
+			if (i % 5 == 4)
+				frames[i].bytes = 13;
+			else if (i % 5 < 2)
+				kept[n++] = i;
+		}
+		fake_data_send(d, frames, RTE_DIM(frames));
+		assert_int_equal(fake_rx(d, pkts, 32), n);
+		for (uint32_t i = 0; i < n; i++) {
+			check_mbuf(pkts[i], pattern + kept[i], 60 + kept[i]);
+			assert_int_equal(pkts[i]->ol_flags, kept[i] % 5 == 1 ?
+				RTE_MBUF_F_RX_IP_CKSUM_BAD : RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+		}
+		rte_pktmbuf_free_bulk(pkts, n);
+	}
+	assert_int_equal(rxq_of(d)->counters.malformed, 9 * 10);
+	assert_int_equal(rxq_of(d)->counters.runts, 9 * 4);
+	assert_int_equal(rxq_of(d)->counters.packets, 9 * n);
+	fake_data_stop(d);
+}
+
 /* ---- what the host says of a frame ---- */
 
 /* Conformance: 31. */
@@ -531,6 +568,7 @@ main(void)
 		cmocka_unit_test(every_length_is_whole_in_one_mbuf_or_a_chain),
 		cmocka_unit_test(without_scatter_a_frame_that_fits_no_mbuf_is_dropped_and_counted),
 		cmocka_unit_test(frames_shorter_than_60_bytes_arrive_and_than_14_are_counted),
+		cmocka_unit_test(odd_frames_among_plain_ones_take_no_place_and_keep_theirs),
 		cmocka_unit_test(good_and_bad_checksums_are_told_apart),
 		cmocka_unit_test(the_hash_is_delivered_where_it_was_asked_for),
 		cmocka_unit_test(a_vlan_tag_is_stripped_or_back_in_the_frame_with_all_its_bits),

@@ -8,8 +8,8 @@
  *
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
- *   netvsc_rx.c      a checked range of the receive buffer -> mbuf
- *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_quick.h common frames
+ *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h
+ *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_frame.h its header
  *   netvsc_xact.c    one control request at a time: begin, complete, wait
  *   netvsc_nvsp.c    one function per NVSP message
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
@@ -45,7 +45,7 @@
 #define NETVSC_RECV_BUFFER_ID 0xcafeu
 #define NETVSC_SEND_BUFFER_ID 0xfaceu
 #define NETVSC_OWED_MAX 64u
-#define NETVSC_RX_BATCH 64u
+#define NETVSC_RX_PREFETCH 4u   /* ranges fetched ahead: a backlog has room for as many more */
 #define NETVSC_POLL_CONTROL_BUDGET 256u
 #define NETVSC_CHANNEL_COUNTERS 8u
 #define NETVSC_DEVICE_COUNTERS 5u

@@ -83,8 +83,9 @@ netvsc_channel_fit(struct netvsc_device *dev, unsigned int index)
 		slots * sizeof(*backlog->transfers), RTE_CACHE_LINE_SIZE, dev->socket);
 	if (backlog->transfers == NULL)
 		return -ENOMEM;
-	backlog->ranges = rte_zmalloc_socket("netvsc_backlog", slots * sizeof(*backlog->ranges),
-		RTE_CACHE_LINE_SIZE, dev->socket);
+	backlog->ranges = rte_zmalloc_socket("netvsc_backlog",
+		(slots + NETVSC_RX_PREFETCH) * sizeof(*backlog->ranges), RTE_CACHE_LINE_SIZE,
+		dev->socket);
 	if (backlog->ranges == NULL) {
 		backlog_destroy(backlog);
 		return -ENOMEM;
@@ -92,7 +93,7 @@ netvsc_channel_fit(struct netvsc_device *dev, unsigned int index)
 	/* EAL knows that its memory is zeroed and does not touch it: without huge
 	 * pages the first lap through the slots would be page faults. */
 	memset(backlog->transfers, 0, slots * sizeof(*backlog->transfers));
-	memset(backlog->ranges, 0, slots * sizeof(*backlog->ranges));
+	memset(backlog->ranges, 0, (slots + NETVSC_RX_PREFETCH) * sizeof(*backlog->ranges));
 	backlog->mask = slots - 1;
 	return 0;
 }

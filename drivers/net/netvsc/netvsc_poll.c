@@ -30,43 +30,123 @@
 
 /* ---- acknowledgements ---- */
 
-static int
-ack_put(struct netvsc_channel *channel, uint64_t transaction_id)
-{
-	static const struct nvsp_rndis_complete ack = {
-		.type = NVSP_RNDIS_COMPLETE, .status = NVSP_STATUS_SUCCESS,
-	};
-	const struct vmbus_packet_desc desc = {
-		.type = VMBUS_PACKET_COMPLETION, .transaction_id = transaction_id,
-		.payload = &ack, .payload_bytes = sizeof(ack),
-	};
-	int ret = vmbus_packet_put_inline(&channel->vmbus->tx, &desc, 0);
+struct ack {
+	struct vmbus_packet_header header;
+	struct nvsp_rndis_complete body;
+	struct vmbus_packet_footer footer;
+};
+_Static_assert(sizeof(struct ack) == 32, "acknowledgement");
 
-	if (ret == 0)
-		channel->acks++;
-	else if (ret == -EPROTO)
-		netvsc_channel_kill_tx(channel);
-	return ret;
+/* How many acknowledgements there is room for, up to `wanted`. */
+static uint32_t
+acks_room(struct netvsc_channel *channel, uint32_t wanted)
+{
+	int64_t room = vmbus_tx_ring_room(&channel->vmbus->tx,
+		wanted * (uint32_t)sizeof(struct ack));
+
+	if (room < 0) {
+		channel_kill(channel, "the host's index in the transmit ring is none");
+		return 0;
+	}
+	return (uint32_t)RTE_MIN((uint64_t)room / sizeof(struct ack), (uint64_t)wanted);
 }
 
-/* Writes what is owed, oldest first, as far as there is room. */
 static void
+ack_put(struct vmbus_tx_ring *ring, uint64_t transaction_id)
+{
+	const struct ack ack = {
+		.header = { VMBUS_PACKET_COMPLETION, offsetof(struct ack, body) / 8,
+			offsetof(struct ack, footer) / 8, 0, transaction_id },
+		.body = { NVSP_RNDIS_COMPLETE, NVSP_STATUS_SUCCESS },
+		.footer = { .start_offset = ring->write },
+	};
+
+	vmbus_tx_ring_put(ring, &ack, sizeof(ack));
+}
+
+/* As many acknowledgements as ack_put() writes, of transfers and to places that lie
+ * one behind the other. By words: a struct on the stack would be stored by words and
+ * loaded wider, for which the processor waits. */
+static inline void
+acks_put_straight(struct vmbus_tx_ring *ring, const struct netvsc_transfer *transfer,
+	uint32_t count)
+{
+	const struct ack ack = {
+		.header = { VMBUS_PACKET_COMPLETION, offsetof(struct ack, body) / 8,
+			offsetof(struct ack, footer) / 8, 0, 0 },
+		.body = { NVSP_RNDIS_COMPLETE, NVSP_STATUS_SUCCESS },
+	};
+	const struct netvsc_transfer *end = transfer + count;
+	uint8_t *to = ring->data + ring->write;
+	uint64_t footer = (uint64_t)ring->write << 32;
+
+	for (; transfer != end; transfer++, to += sizeof(ack)) {
+		memcpy(to, &ack.header, sizeof(uint64_t));
+		memcpy(to + offsetof(struct ack, header.transaction_id),
+			&transfer->transaction_id, sizeof(transfer->transaction_id));
+		memcpy(to + offsetof(struct ack, body), &ack.body, sizeof(ack.body));
+		memcpy(to + offsetof(struct ack, footer), &footer, sizeof(footer));
+		footer += (uint64_t)sizeof(ack) << 32;
+	}
+	ring->write = vmbus_ring_advance(ring->write, count * (uint32_t)sizeof(ack),
+		ring->data_bytes);
+}
+
+/* Those of `count` transfers from `next` on, for which there is room. */
+static inline void
+acks_put(struct netvsc_channel *channel, uint32_t next, uint32_t count)
+{
+	const struct netvsc_backlog *backlog = &channel->backlog;
+	struct vmbus_tx_ring *ring = &channel->vmbus->tx;
+
+	while (count != 0) {
+		const struct netvsc_transfer *transfer = &backlog->transfers[next & backlog->mask];
+		uint32_t n = RTE_MIN((ring->data_bytes - ring->write) / (uint32_t)sizeof(struct ack),
+			backlog->mask + 1 - (next & backlog->mask));
+
+		n = RTE_MIN(n, count);
+		if (likely(n != 0)) {
+			acks_put_straight(ring, transfer, n);
+		} else {
+			ack_put(ring, transfer->transaction_id);
+			n = 1;
+		}
+		next += n;
+		count -= n;
+	}
+}
+
+/* Those owed for what was not delivered, oldest first. */
+static __attribute__((noinline)) void
+acks_write_owed(struct netvsc_channel *channel)
+{
+	uint32_t count = acks_room(channel, channel->owed_count);
+
+	for (uint32_t i = 0; i < count; i++)
+		ack_put(&channel->vmbus->tx, channel->owed[i]);
+	channel->acks += count;
+	channel->owed_count -= count;
+	memmove(channel->owed, channel->owed + count,
+		channel->owed_count * sizeof(*channel->owed));
+}
+
+/* Writes what is owed, as far as there is room. */
+static inline void
 acks_write(struct netvsc_channel *channel)
 {
 	struct netvsc_backlog *backlog = &channel->backlog;
 	/* Partner: the receive queue's release store, after it copied the frames. */
 	uint32_t delivered = __atomic_load_n(&backlog->transfer_tail, __ATOMIC_ACQUIRE);
-	uint32_t written = 0;
+	uint32_t acked = backlog->acked, count;
 
-	while (written < channel->owed_count && ack_put(channel, channel->owed[written]) == 0)
-		written++;
-	channel->owed_count -= written;
-	if (written > 0 && channel->owed_count > 0)
-		memmove(channel->owed, channel->owed + written,
-			channel->owed_count * sizeof(*channel->owed));
-	while (backlog->acked != delivered &&
-	       ack_put(channel, backlog->transfers[backlog->acked & backlog->mask].transaction_id) == 0)
-		backlog->acked++;
+	if (unlikely(channel->owed_count != 0))
+		acks_write_owed(channel);
+	if (acked == delivered)
+		return;
+	count = acks_room(channel, delivered - acked);
+	channel->acks += count;
+	acks_put(channel, acked, count);
+	__atomic_store_n(&backlog->acked, acked + count, __ATOMIC_RELAXED);
 }
 
 /* ---- transfers ---- */
@@ -137,14 +217,23 @@ ranges_copy(const struct netvsc_channel *channel, const struct transfer *transfe
 			backlog->ranges, (transfer->ranges - first) * range_bytes);
 }
 
-/* Frames: into the backlog, every range checked here, once. One that leads
- * outside the buffer becomes an empty one, which the receive queue counts. */
+/* Checks ranges in the backlog. One that leads outside the buffer becomes an empty
+ * one, which the receive queue counts. */
+static inline void
+ranges_check(struct vmbus_transfer_range *ranges, uint32_t count, uint64_t recv_bytes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		/* Both are 32 bits wide: the sum cannot wrap. */
+		if (unlikely((uint64_t)ranges[i].byte_offset + ranges[i].byte_count > recv_bytes))
+			ranges[i] = (struct vmbus_transfer_range){ 0 };
+}
+
+/* Frames: into the backlog, every range checked here, once. */
 static bool
 transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 	const struct transfer *transfer)
 {
 	struct netvsc_backlog *backlog = &channel->backlog;
-	const uint64_t recv_bytes = channel->dev->recv_bytes;
 	uint32_t slots = backlog->mask + 1;
 	/* Partner: the receive queue's release stores: those slots are free. */
 	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
@@ -155,13 +244,8 @@ transfer_data(struct netvsc_channel *channel, const struct vmbus_packet *packet,
 	    backlog->transfer_head - backlog->acked >= slots)
 		return false;           /* more outstanding than there are sections */
 	ranges_copy(channel, transfer);
-	for (; head != end; head++) {
-		struct vmbus_transfer_range *range = &backlog->ranges[head & backlog->mask];
-
-		/* Both are 32 bits wide: the sum cannot wrap. */
-		if (unlikely((uint64_t)range->byte_offset + range->byte_count > recv_bytes))
-			range->byte_count = 0;
-	}
+	for (; head != end; head++)
+		ranges_check(&backlog->ranges[head & backlog->mask], 1, channel->dev->recv_bytes);
 	entry = &backlog->transfers[backlog->transfer_head & backlog->mask];
 	entry->transaction_id = packet->transaction_id;
 	entry->range_end = head;
@@ -176,6 +260,82 @@ channel_attended(const struct netvsc_channel *channel)
 {
 	return channel->backlog.ranges != NULL && (__atomic_load_n(&channel->dev->attended,
 		__ATOMIC_RELAXED) >> channel->index & 1) != 0;
+}
+
+/* Many ranges from the ring to `to`, copied, then the copies checked: nearly always
+ * all are good, which the compiler makes vectors of. */
+static void
+ranges_take_many(struct vmbus_transfer_range *to, const uint8_t *ranges, uint32_t count,
+	uint64_t recv_bytes)
+{
+	const uint32_t limit = (uint32_t)RTE_MIN(recv_bytes, (uint64_t)UINT32_MAX);
+	uint32_t bad = 0;
+
+	memcpy(to, ranges, count * sizeof(*to));
+	for (uint32_t i = 0; i < count; i++)
+		bad |= (to[i].byte_offset > limit) | (to[i].byte_count > limit - to[i].byte_offset);
+	if (unlikely(bad != 0))
+		ranges_check(to, count, limit);
+}
+
+static inline void
+ranges_take(struct vmbus_transfer_range *to, const uint8_t *ranges, uint32_t count,
+	uint64_t recv_bytes)
+{
+	uint64_t range;
+
+	if (count != 1) {
+		ranges_take_many(to, ranges, count, recv_bytes);
+		return;
+	}
+	range = vmbus_packet_load64(ranges);    /* length and offset */
+	if (unlikely((uint32_t)range + (range >> 32) > recv_bytes))
+		range = 0;
+	memcpy(to, &range, sizeof(range));
+}
+
+/*
+ * The usual transfers at the head of the ring: of frames, in one piece, with room
+ * for them in one piece of the backlog's arrays. Takes up to `budget`; returns how
+ * many. What is different stays there, for poll_transfer().
+ */
+static unsigned int
+poll_transfers(struct netvsc_channel *channel, unsigned int budget)
+{
+	struct netvsc_backlog *backlog = &channel->backlog;
+	const uint64_t data = NVSP_RNDIS | (uint64_t)NVSP_CHANNEL_DATA << 32;
+	const uint64_t recv_bytes = channel->dev->recv_bytes;
+	const uint32_t slots = backlog->mask + 1, next = backlog->transfer_head;
+	/* Partner: the receive queue's release stores: those slots are free. */
+	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
+	uint32_t head = backlog->range_head, slot = head & backlog->mask, left;
+	const uint32_t room = RTE_MIN(slots - slot, slots - (head - tail)), full = head + room;
+	struct netvsc_transfer *first = &backlog->transfers[next & backlog->mask], *entry = first;
+	const struct netvsc_transfer *end = first + RTE_MIN(RTE_MIN(budget,
+		slots - (next & backlog->mask)), slots - (next - backlog->acked));
+	struct vmbus_transfer_range *to = &backlog->ranges[slot];
+	const uint8_t *at = vmbus_rx_ring_straight(&channel->vmbus->rx, &left), *stop = at + left;
+	struct vmbus_transfer_shape shape = VMBUS_TRANSFER_SHAPE_NONE;
+
+	for (; entry != end; entry++) {
+		if (!vmbus_packet_transfer(at, stop, NETVSC_RECV_BUFFER_ID, &shape) ||
+		    vmbus_packet_load64(at + shape.payload_off) != data ||
+		    shape.range_count > full - head)
+			break;
+		ranges_take(to, at + VMBUS_RANGES_OFF, shape.range_count, recv_bytes);
+		to += shape.range_count;
+		head += shape.range_count;
+		entry->transaction_id = vmbus_packet_load64(at +
+			offsetof(struct vmbus_packet_header, transaction_id));
+		entry->range_end = head;
+		at += shape.total_bytes;
+	}
+	vmbus_rx_ring_take_to(&channel->vmbus->rx, at);
+	backlog->range_head = head;
+	/* Partner: the receive queue's acquire load of transfer_head. */
+	__atomic_store_n(&backlog->transfer_head, next + (uint32_t)(entry - first),
+		__ATOMIC_RELEASE);
+	return (unsigned int)(entry - first);
 }
 
 static void
@@ -268,27 +428,40 @@ poll_packet(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 	}
 }
 
-unsigned int
-netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
+/* Takes packets from the ring; returns how many. */
+static unsigned int
+poll_ring(struct netvsc_channel *channel, unsigned int budget)
 {
 	struct vmbus_rx_ring *ring = &channel->vmbus->rx;
+	bool usual = channel_attended(channel) && channel->owed_count == 0;
 	struct vmbus_packet packet;
 	unsigned int taken = 0;
-	int ret = 0;
+	int ret = 1;
 
-	if (channel->dead || __atomic_load_n(&channel->dev->vmbus->gone, __ATOMIC_RELAXED) != 0)
-		return 0;
-	taken = netvsc_complete_run(channel, budget);
-	while (taken < budget && (ret = vmbus_packet_peek(ring, &packet)) > 0) {
-		if (!poll_packet(channel, &packet))
+	while (taken < budget) {
+		if (usual && vmbus_rx_ring_available(ring) > 0)
+			taken += poll_transfers(channel, budget - taken);
+		if (taken == budget || (ret = vmbus_packet_peek(ring, &packet)) <= 0 ||
+		    !poll_packet(channel, &packet))
 			break;
 		vmbus_packet_take(ring, &packet);
 		taken++;
 	}
-	if (ret < 0)
-		netvsc_channel_kill_rx(channel);
+	if (unlikely(ret < 0))
+		channel_kill(channel, "its receive ring makes no sense");
+	return taken;
+}
+
+unsigned int
+netvsc_poll(struct netvsc_channel *channel, unsigned int budget, bool *signal)
+{
+	unsigned int taken;
+
+	if (channel->dead || __atomic_load_n(&channel->dev->vmbus->gone, __ATOMIC_RELAXED) != 0)
+		return 0;
+	taken = poll_ring(channel, budget);
 	if (taken > 0)
-		*signal |= vmbus_rx_ring_publish(ring);
+		*signal |= vmbus_rx_ring_publish(&channel->vmbus->rx);
 	acks_write(channel);
 	*signal |= vmbus_tx_ring_publish(&channel->vmbus->tx);
 	return taken;

@@ -103,6 +103,7 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	rxq->pool = pool;
 	rxq->rearm = rearm_word(eth->data->port_id);
 	rxq->data_room = (uint32_t)(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
+	rxq->plain_lengths = netvsc_rx_plain_lengths(rxq);
 	rxq->scatter = (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 	rxq->vlan_strip = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
 	rxq->want_hash = (offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;

@@ -15,18 +15,11 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
-#include "netvsc_ptype.h"
-#include "rndis_packet.h"
-
-/* What this driver says of a packet: no tunnels, netvsc_supported_ptypes_get(). */
-#define PTYPES (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
+#include "netvsc_plain.h"
 
 /* The longest segment IP can hold, with its headers and a tag. */
 #define RUN_BYTES_MAX (UINT16_MAX + (uint32_t)sizeof(struct rte_ipv6_hdr) + \
 	RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
-
-/* How many ranges ahead the message header and the frame are fetched. */
-#define PREFETCH_AHEAD 4u
 
 /* ---- what the host says about a frame, as mbuf flags ---- */
 
@@ -46,14 +39,6 @@ csum_flags(uint32_t csum)
 		flags |= (csum & RNDIS_RX_CSUM_TCP_VALUE_INVALID) != 0 ?
 			RTE_MBUF_F_RX_L4_CKSUM_NONE : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return flags;
-}
-
-/* Host: priority 0-2, DEI 3, id 4-15. Wire: priority 13-15, DEI 12, id 0-11. */
-static inline uint16_t
-vlan_tci(uint32_t vlan)
-{
-	return (uint16_t)((vlan & RNDIS_VLAN_ID_MASK) >> RNDIS_VLAN_ID_SHIFT |
-		(vlan & RNDIS_VLAN_DEI) << 9 | (vlan & RNDIS_VLAN_PRIORITY_MASK) << 13);
 }
 
 static void
@@ -84,7 +69,7 @@ mbuf_describe(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_
 	}
 	mbuf_vlan(rxq, m, view);
 	if (rxq->want_ptype)
-		m->packet_type = netvsc_ptype(m, PTYPES);
+		m->packet_type = netvsc_ptype(m);
 }
 
 /* ---- copying ---- */
@@ -161,6 +146,17 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 
 /* ---- RSC: the pieces of a coalesced segment become one chain ---- */
 
+/* Frames are plain again. */
+static struct rte_mbuf *
+run_end(struct netvsc_rxq *rxq)
+{
+	struct rte_mbuf *head = rxq->run_head;
+
+	rxq->run_head = NULL;
+	rxq->plain_lengths = netvsc_rx_plain_lengths(rxq);
+	return head;
+}
+
 void
 netvsc_rx_run_drop(struct netvsc_rxq *rxq, bool count)
 {
@@ -168,8 +164,7 @@ netvsc_rx_run_drop(struct netvsc_rxq *rxq, bool count)
 		return;
 	if (count)
 		rxq->counters.rsc_broken += rxq->run_pieces;
-	rte_pktmbuf_free(rxq->run_head);
-	rxq->run_head = NULL;
+	rte_pktmbuf_free(run_end(rxq));
 }
 
 /* The range at `index` may be of any transfer that was not finished yet. */
@@ -191,11 +186,12 @@ run_start(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view
 	uint32_t header_bytes;
 
 	mbuf_describe(rxq, m, view);
-	rte_net_get_ptype(m, &lens, PTYPES);
+	rte_net_get_ptype(m, &lens, NETVSC_PTYPES);
 	header_bytes = (uint32_t)lens.l2_len + lens.l3_len + lens.l4_len;
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;
 	m->tso_segsz = (uint16_t)(m->pkt_len > header_bytes ? m->pkt_len - header_bytes : 0);
 	rxq->run_head = m;
+	rxq->plain_lengths = 0;
 	rxq->run_bytes = m->pkt_len;
 	rxq->run_pieces = 1;
 	rxq->run_end = transfer_end(&rxq->channel->backlog, index);
@@ -239,9 +235,8 @@ run_add(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view *
 	rxq->run_last = rte_pktmbuf_lastseg(m);
 	if ((flags & RNDIS_PACKET_ID_LAST) == 0)
 		return NULL;
-	head = rxq->run_head;
+	head = run_end(rxq);
 	head->pkt_len = rxq->run_bytes;
-	rxq->run_head = NULL;
 	return head;
 }
 
@@ -256,56 +251,66 @@ is_piece(const struct rndis_rx_view *view)
 
 /* ---- delivery ---- */
 
-static inline void
-prefetch_range(const struct netvsc_rxq *rxq, uint32_t index)
+/* A burst under way: fresh mbufs lie where the frames are to be delivered, the
+ * delivered ones before them. */
+struct delivery {
+	struct rte_mbuf **pkts;     /* the first fresh one */
+	struct rte_mbuf **fresh_end;
+	uint64_t bytes;
+};
+
+/* One range that is not plain: 0 if it is done, be it delivered, kept for later
+ * or counted; -ENOMEM if it must be tried again. What wants more of a frame than a
+ * copy gets it here. */
+static __attribute__((noinline)) int
+deliver_odd(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
+	struct delivery *delivery)
 {
 	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
-	const uint8_t *message = rxq->channel->dev->recv_buffer +
-		backlog->ranges[index & backlog->mask].byte_offset;
-
-	rte_prefetch0(message);
-	rte_prefetch0(message + RTE_CACHE_LINE_SIZE);
-}
-
-/* One range: 1 if a frame was put into *out, 0 if not (counted), -ENOMEM if it
- * must be tried again. The fresh mbuf *m is taken or left; it is taken exactly
- * if it is NULL afterwards. */
-static inline int
-deliver_range(struct netvsc_rxq *rxq, uint32_t index, struct rte_mbuf **m, struct rte_mbuf **out)
-{
-	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
+	uint32_t slot = (uint32_t)(range - backlog->ranges);
+	struct rte_mbuf *m = *delivery->pkts;
 	struct rndis_rx_view view;
-	int ret = range_to_mbuf(rxq, &backlog->ranges[index & backlog->mask], *m, &view);
+	int ret = range_to_mbuf(rxq, range, m, &view);
 
-	if (unlikely(ret == -ENOMEM))
+	if (ret == -ENOMEM)
 		return ret;
-	if (likely(ret == 0) && unlikely(is_piece(&view))) {
-		*out = run_add(rxq, *m, &view, index);
-		*m = NULL;
-		return *out != NULL;
+	if (ret == 0 && is_piece(&view)) {
+		/* The slot is of the range_tail's lap, or of the next. */
+		m = run_add(rxq, m, &view, backlog->range_tail +
+			((slot - backlog->range_tail) & backlog->mask));
+		if (m == NULL) {        /* taken: another fresh one fills its place */
+			*delivery->pkts = *--delivery->fresh_end;
+			return 0;
+		}
+	} else {
+		/* What comes between the pieces of a run, or is lost there, breaks it. */
+		if (rxq->run_head != NULL)
+			netvsc_rx_run_drop(rxq, true);
+		if (ret < 0)
+			return 0;
+		if (view.frame_bytes < RTE_ETHER_HDR_LEN) {
+			rxq->counters.runts++;
+			return 0;
+		}
+		mbuf_describe(rxq, m, &view);
 	}
-	/* What comes between the pieces of a run, or is lost there, breaks it. */
-	if (unlikely(rxq->run_head != NULL))
-		netvsc_rx_run_drop(rxq, true);
-	if (unlikely(ret < 0))
-		return 0;
-	if (unlikely(view.frame_bytes < RTE_ETHER_HDR_LEN)) {
-		rxq->counters.runts++;
-		return 0;
-	}
-	mbuf_describe(rxq, *m, &view);
-	*out = *m;
-	*m = NULL;
-	return 1;
+	*delivery->pkts++ = m;
+	delivery->bytes += m->pkt_len;
+	return 0;
 }
 
 /* Tells the drainer how far the transfers are delivered. */
-static void
-transfers_finish(struct netvsc_backlog *backlog, uint32_t range_tail)
+static inline void
+transfers_finish(struct netvsc_backlog *backlog, uint32_t used)
 {
+	const uint32_t range_tail = backlog->range_tail + used;
 	uint32_t tail = backlog->transfer_tail;
+	/* Each transfer has a range at least: it cannot be more of them than this. */
+	uint32_t most = tail + RTE_MIN(used, backlog->transfer_seen - tail);
 
-	while (tail != backlog->transfer_seen &&
+	if (backlog->transfers[(most - 1) & backlog->mask].range_end == range_tail)
+		tail = most;
+	while (tail != most &&
 	       (int32_t)(range_tail - backlog->transfers[tail & backlog->mask].range_end) >= 0)
 		tail++;
 	/* Partner: the drainer's acquire loads: our copies are complete, the host
@@ -316,63 +321,76 @@ transfers_finish(struct netvsc_backlog *backlog, uint32_t range_tail)
 
 /* As many fresh mbufs as there are, up to `want`: a few frames are better than
  * none, and a pool may be smaller than the burst. */
-static inline uint16_t
-mbufs_get(struct netvsc_rxq *rxq, struct rte_mbuf **fresh, uint16_t want)
+static inline uint32_t
+mbufs_get(struct netvsc_rxq *rxq, struct rte_mbuf **fresh, uint32_t want)
 {
 	while (want != 0 && unlikely(rte_mempool_get_bulk(rxq->pool, (void **)fresh, want) < 0))
 		want /= 2;
 	return want;
 }
 
-/* Delivers up to `want` ranges into fresh mbufs; returns how many ranges were
- * used and adds to *delivered. */
-static inline uint16_t
-deliver(struct netvsc_rxq *rxq, struct rte_mbuf **fresh, uint16_t want, struct rte_mbuf **pkts,
-	uint16_t *delivered)
+/* A message's header, and its frame, where the last one was. */
+static inline void
+prefetch_range(const uint8_t *recv_buffer, const struct vmbus_transfer_range *range,
+	uint32_t frame_off)
 {
-	const uint32_t tail = rxq->channel->backlog.range_tail;
-	uint16_t used;
+	rte_prefetch0(recv_buffer + range->byte_offset);
+	rte_prefetch0(recv_buffer + range->byte_offset + frame_off);
+}
 
-	for (uint32_t i = 0; i < PREFETCH_AHEAD && i < want; i++)
-		prefetch_range(rxq, tail + i);
-	for (used = 0; used < want; used++) {
-		struct rte_mbuf *m = fresh[used];
-		int ret;
+/* Delivers `count` ranges, which lie one behind the other; returns how many were
+ * done with. */
+static inline uint32_t
+deliver(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range, uint32_t count,
+	struct delivery *delivery)
+{
+	const uint8_t *recv_buffer = rxq->channel->dev->recv_buffer;
+	const struct vmbus_transfer_range *first = range, *end = range + count;
+	struct delivery d = *delivery;  /* in registers */
+	uint32_t frame_off = rxq->frame_off, bytes;
 
-		if (used + PREFETCH_AHEAD < want)
-			prefetch_range(rxq, tail + used + PREFETCH_AHEAD);
-		ret = deliver_range(rxq, tail + used, &m, &pkts[*delivered]);
-		if (unlikely(ret < 0))
+	for (uint32_t i = 0; i < NETVSC_RX_PREFETCH; i++)
+		prefetch_range(recv_buffer, range + i, frame_off);
+	for (; range != end; range++) {
+		prefetch_range(recv_buffer, range + NETVSC_RX_PREFETCH, frame_off);
+		bytes = plain_deliver(rxq, recv_buffer + range->byte_offset, range->byte_count,
+			*d.pkts, &frame_off);
+		if (likely(bytes != 0)) {
+			d.bytes += bytes;
+			d.pkts++;
+			continue;
+		}
+		*delivery = d;
+		if (deliver_odd(rxq, range, delivery) < 0)
 			break;
-		*delivered = (uint16_t)(*delivered + ret);
-		if (unlikely(m != NULL))
-			rte_mbuf_raw_free(m);
+		d = *delivery;
 	}
-	return used;
+	*delivery = d;
+	rxq->frame_off = frame_off;
+	return (uint32_t)(range - first);
 }
 
 uint16_t
 netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct netvsc_backlog *backlog = &rxq->channel->backlog;
-	uint32_t waiting = backlog->range_seen - backlog->range_tail;
-	uint16_t want = (uint16_t)RTE_MIN(RTE_MIN((uint32_t)nb_pkts, waiting), NETVSC_RX_BATCH);
-	struct rte_mbuf *fresh[NETVSC_RX_BATCH];
-	uint16_t delivered = 0, got, used;
+	uint32_t slot = backlog->range_tail & backlog->mask;
+	uint32_t waiting = RTE_MIN(backlog->range_seen - backlog->range_tail,
+		backlog->mask + 1 - slot);
+	uint32_t want = RTE_MIN((uint32_t)nb_pkts, waiting);
+	uint32_t got = mbufs_get(rxq, pkts, want), used;
+	struct delivery delivery = { .pkts = pkts, .fresh_end = pkts + got };
 
-	got = mbufs_get(rxq, fresh, want);
-	used = deliver(rxq, fresh, got, pkts, &delivered);
-	if (unlikely(used < want)) {
-		/* Without mbufs the frames wait in the receive buffer. */
-		rxq->counters.mbuf_waits++;
-		if (used < got)
-			rte_mempool_put_bulk(rxq->pool, (void **)&fresh[used], got - used);
-	}
-	transfers_finish(backlog, backlog->range_tail + used);
+	used = deliver(rxq, &backlog->ranges[slot], got, &delivery);
+	/* Without mbufs the frames wait in the receive buffer. */
+	rxq->counters.mbuf_waits += used < want;
+	if (unlikely(delivery.pkts != delivery.fresh_end))
+		rte_mempool_put_bulk(rxq->pool, (void **)delivery.pkts,
+			(unsigned int)(delivery.fresh_end - delivery.pkts));
+	transfers_finish(backlog, used);
 	if (unlikely(rxq->run_head != NULL) && (int32_t)(backlog->range_tail - rxq->run_end) >= 0)
 		netvsc_rx_run_drop(rxq, true);  /* its transfer ended, it did not */
-	rxq->counters.packets += delivered;
-	for (uint16_t i = 0; i < delivered; i++)
-		rxq->counters.bytes += pkts[i]->pkt_len;
-	return delivered;
+	rxq->counters.packets += (uint64_t)(delivery.pkts - pkts);
+	rxq->counters.bytes += delivery.bytes;
+	return (uint16_t)(delivery.pkts - pkts);
 }

@@ -22,6 +22,10 @@ struct netvsc_rxq {
 	struct rte_mempool *pool;
 	uint64_t rearm;             /* of struct rte_mbuf: data_off, refcnt, nb_segs, port */
 	uint32_t data_room;         /* of one mbuf, behind the headroom */
+	/* How many lengths of frames are plain, from an Ethernet header's on: those
+	 * that fit one mbuf; none while an RSC run is unfinished. */
+	uint32_t plain_lengths;
+	uint32_t frame_off;         /* of the last frame in its range: the next ones' too */
 	bool scatter;
 	bool vlan_strip;
 	bool want_hash;
@@ -42,6 +46,14 @@ struct netvsc_rxq {
 
 /* The most pieces that hosts make runs of. */
 #define NETVSC_RUN_PIECES_MAX 562u
+
+/* The place to say which lengths are not just copied: frames of those come to
+ * deliver_odd() of netvsc_rx.c. */
+static inline uint32_t
+netvsc_rx_plain_lengths(const struct netvsc_rxq *rxq)
+{
+	return rxq->data_room < RTE_ETHER_HDR_LEN ? 0 : rxq->data_room - RTE_ETHER_HDR_LEN + 1;
+}
 
 /* Gives up the unfinished run, if there is one; its pieces are counted if `count`. */
 void netvsc_rx_run_drop(struct netvsc_rxq *rxq, bool count);
