@@ -30,6 +30,8 @@ packages are kept in ~/.cache/netvsc-dpdk/guest. HVSIM-OPTIONS are those of
 Where /dev/kvm has the Hyper-V SynIC and runs guests, hvsim runs on it directly.
 Elsewhere QEMU emulates an AMD machine whose Debian kernel has such a KVM, and
 hvsim runs there ("nested", slow: some 30 s a run). The first line says which.
+A nested guest that ends by a triple fault, and has complained of nothing before,
+is run a second time, and this says so.
 
 In the guest: busybox and, from this machine, ip, ethtool, ping, iperf3, tcpdump.
   host COMMAND...   runs `hvsim ctl COMMAND...` on the host's side, prints what it
@@ -401,8 +403,19 @@ END
 mkdir -p /job
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 job /job || poweroff -f
 ip link set lo up
+# What KVM did last, kept from the moment when a guest shuts down by a fault.
+trace=/sys/kernel/tracing
+if mount -t tracefs trace $trace; then
+	for event in kvm_exit kvm_inj_virq kvm_inj_exception; do
+		echo 1 >$trace/events/kvm/$event/enable
+	done
+	echo "traceoff if exit_reason == 0x7f" >$trace/events/kvm/kvm_exit/trigger
+fi
 sh /job/run.sh /job "$(cat /etc/hvsim)"
 dmesg >/job/l1-dmesg.log
+if grep -q "triple fault" /job/hvsim.log; then
+	tail -n 300 $trace/trace >/job/l1-trace.log
+fi
 sync
 poweroff -f
 END
@@ -422,15 +435,18 @@ l1_image() { # modules file
 }
 
 run_nested() {
-	local version folder bytes
+	local version folder bytes processors
 	command -v qemu-system-x86_64 >/dev/null || fail "qemu-system-x86_64 is missing: devtools/setup.sh"
 	version=$(resolve 6.1 amd64)
 	fetch_kernel "$version"
 	folder=$cache/kernel/$version
 	l1_image "$folder/lib/modules/$version" "$work/l1.cpio"
 	bytes=$(numfmt --from=iec "$memory")
+	# Processors of the emulated machine interrupt each other, which is where QEMU
+	# is unsound; but a driver that polls would leave the host of one no time.
+	processors=$((cpus > 1 || dpdk ? 2 : 1))
 	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi \
-		-cpu max,+svm,+npt -smp 2 -m $((bytes / 1048576 + 1024)) \
+		-cpu max,+svm,+npt -smp "$processors" -m $((bytes / 1048576 + 1024)) \
 		-kernel "$folder/boot/vmlinuz-$version" -initrd "$work/l1.cpio" \
 		-append "console=ttyS0 loglevel=4 panic=-1" -serial "file:$job/l1-console.log" \
 		-fsdev "local,id=job,path=$job,security_model=none" \
@@ -468,28 +484,54 @@ cp -L "$vmlinuz" "$job/vmlinuz"
 guest_image "$version" "$modules" "$job/initrd"
 agent >"$job/agent.sh"
 runner >"$job/run.sh"
-run_$how
-end=$((SECONDS + limit))
-while kill -0 "$machine_pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
-	sleep 0.2
-done
-late=0
-if kill -0 "$machine_pid" 2>/dev/null; then
-	late=1
-	kill "$machine_pid"
+
+# Starts hvsim or the machine around it, and waits until it ends.
+run() {
+	rm -f "$job"/{status,hvsim.status,console.log,hvsim.log,stats.json}
+	run_$how
+	end=$((SECONDS + limit)) late=0
+	while kill -0 "$machine_pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
+		sleep 0.2
+	done
+	if kill -0 "$machine_pid" 2>/dev/null; then
+		late=1
+		kill "$machine_pid"
+	fi
+	wait "$machine_pid" 2>/dev/null || true
+	machine_pid=
+}
+
+show() {
+	cat "$job/console.log" 2>/dev/null || true
+	if [ -s "$job/hvsim.log" ]; then
+		echo "guest.sh: hvsim said:"
+		cat "$job/hvsim.log"
+	fi
+}
+
+# The emulated machine is not sound (doc/design/kernels.rst), so a triple fault in
+# it is no verdict, once. What the guest has found wrong before that stands.
+emulation_broke() {
+	[ $how = nested ] && grep -q "triple fault" "$job/hvsim.log" 2>/dev/null &&
+		! grep -q "FAILED" "$job/console.log"
+}
+
+run
+if emulation_broke; then
+	show
+	tail -n 12 "$job/l1-trace.log" 2>/dev/null | cut -c 1-160 || true
+	for name in console.log hvsim.log l1-trace.log; do
+		[ ! -e "$job/$name" ] || mv "$job/$name" "$job/first-$name"
+	done
+	echo "guest.sh: TRIPLE FAULT IN THE EMULATED MACHINE: all of this is run once more"
+	run
 fi
-wait "$machine_pid" 2>/dev/null || true
-machine_pid=
 rm -f "$job/vmlinuz" "$job/initrd"
 if [ -n "$out" ]; then
 	mkdir -p "$out"
 	cp -r "$job/." "$out/"
 fi
-cat "$job/console.log" 2>/dev/null || true
-if [ -s "$job/hvsim.log" ]; then
-	echo "guest.sh: hvsim said:"
-	cat "$job/hvsim.log"
-fi
+show
 [ $late -eq 0 ] || fail "the run took longer than $limit s and was ended"
 if [ ! -e "$job/hvsim.status" ]; then
 	tail -n 20 "$job/l1-console.log" "$job/qemu.log" 2>/dev/null || true
