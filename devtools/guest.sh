@@ -443,7 +443,7 @@ run_nested() {
 	l1_image "$folder/lib/modules/$version" "$work/l1.cpio"
 	bytes=$(numfmt --from=iec "$memory")
 	# Processors of the emulated machine interrupt each other, which is where QEMU
-	# is unsound; but a driver that polls would leave the host of one no time.
+	# is unsound; but one is little for a driver that polls and the host beside it.
 	processors=$((cpus > 1 || dpdk ? 2 : 1))
 	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi \
 		-cpu max,+svm,+npt -smp "$processors" -m $((bytes / 1048576 + 1024)) \

@@ -304,6 +304,7 @@ vmbus_stats(const struct vmbus *vmbus, struct stat_sink *sink)
 	stat_emit(sink, "unloads", vmbus->counters.unloads);
 	stat_emit(sink, "gpadls", vmbus->counters.gpadls);
 	stat_emit(sink, "gpadl_pages", vmbus->gpadl_pages);
+	stat_emit(sink, "teardowns_in_use", vmbus->counters.teardowns_in_use);
 	stat_emit(sink, "opens", vmbus->counters.opens);
 	stat_emit(sink, "closes", vmbus->counters.closes);
 	stat_emit(sink, "rescinds", vmbus->counters.rescinds);

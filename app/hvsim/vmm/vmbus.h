@@ -114,7 +114,7 @@ struct vmbus {                  /* is a struct hv_guest */
 	uint64_t monitor_signal_ns, monitor_next_ns;
 	struct {
 		uint64_t messages_in, messages_out, violations, contacts, unloads, gpadls,
-			opens, closes, rescinds, monitor_looks, monitor_signals, hypercall_signals,
+			opens, closes, rescinds, teardowns_in_use, monitor_looks, monitor_signals, hypercall_signals,
 			interrupts;
 	} counters;
 };

@@ -194,9 +194,11 @@ vmbus_on_gpadl_teardown(struct vmbus *vmbus, const struct vmbus_gpadl_teardown *
 	}
 	channel = vmbus->by_relid[gpadl->relid];
 	/* The VSP knows of it until the channel is closed: it is kept that long. */
-	if (channel != NULL && channel->open)
+	if (channel != NULL && channel->open) {
 		gpadl->torn_down = true;
-	else
+		vmbus->counters.teardowns_in_use++;
+	} else {
 		gpadl_destroy(vmbus, gpadl);
+	}
 	vmbus_send(vmbus, &torndown, sizeof(torndown));
 }

@@ -282,6 +282,7 @@ memory_torn_down_under_an_open_channel_is_kept_until_it_is_closed(void **state)
 	post(&message, sizeof(message));
 	reply(0, VMBUS_GPADL_TORNDOWN);
 	assert_int_equal(mapped, 1);
+	assert_int_equal(vmbus.counters.teardowns_in_use, 1);
 	assert_int_equal(vmm_transport.gpadl(device, 0xe1e10, &base, &bytes), -ENOENT);
 	post_relid(VMBUS_CLOSE, 1);
 	assert_int_equal(primary.closed, 1);
