@@ -174,6 +174,79 @@ stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps(void **state)
 	fake_data_stop(d);
 }
 
+/* ---- a queue that nobody polls ---- */
+
+static uint32_t
+held(struct fake_data *d)
+{
+	const struct netvsc_backlog *backlog = &d->host->dev.channel[0]->backlog;
+
+	return backlog->range_head - backlog->range_tail;
+}
+
+/* All frames of a host with 128 sections, in its ring. */
+static void
+host_sends_all(struct fake_data *d)
+{
+	const struct fake_frame frames[8] = { [0 ... 7] = { .data = bytes, .bytes = 60 } };
+
+	for (unsigned int i = 0; i < 128 / 8; i++)
+		fake_data_send(d, frames, 8);
+}
+
+static void
+polls_all(struct fake_data *d, unsigned int expected)
+{
+	struct rte_mbuf *pkts[64];
+	unsigned int received = 0;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		uint16_t n = fake_rx(d, pkts, 64);
+
+		rte_pktmbuf_free_bulk(pkts, n);
+		received += n;
+	}
+	assert_int_equal(received, expected);
+}
+
+static void
+a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct netvsc_device *dev = &d->host->dev;
+	struct netvsc_backlog *backlog = &dev->channel[0]->backlog;
+
+	(void)state;
+	/* One of four. */
+	backlog->share = 32;
+	assert_int_equal(netvsc_watch_start(dev), 0);
+	host_sends_all(d);
+	assert_true(fake_alarm_run_last());
+	assert_int_equal(held(d), 32);
+	assert_int_equal(d->host->acks_owed, 32 / 8);
+	assert_int_equal(fake_stats(d).imissed, 128 - 32);
+	/* Once it is polled it may have all there are, for as long as it is late. */
+	polls_all(d, 32);
+	for (unsigned int i = 0; i < 5; i++) {
+		host_sends_all(d);
+		assert_true(fake_alarm_run_last());
+		assert_int_equal(held(d), 128);
+		polls_all(d, 128);
+	}
+	/* Not polled for a second: it has what it has, and gets no more. */
+	host_sends_all(d);
+	for (unsigned int i = 0; i < 12; i++)
+		assert_true(fake_alarm_run_last());
+	assert_int_equal(fake_stats(d).imissed, 128 - 32);
+	host_sends_all(d);
+	assert_true(fake_alarm_run_last());
+	assert_int_equal(held(d), 128);
+	assert_int_equal(fake_stats(d).imissed, 128 - 32 + 128);
+	polls_all(d, 128);
+	netvsc_watch_stop(dev);
+	fake_data_stop(d);
+}
+
 /* ---- questions ---- */
 
 /* Op: eth_dev_priv_dump. */
@@ -206,6 +279,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again),
 		cmocka_unit_test(an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told),
+		cmocka_unit_test(a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more),
 		cmocka_unit_test(a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter),
 		cmocka_unit_test(stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps),
 	};

@@ -10,14 +10,11 @@
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
  *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h
  *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_frame.h its header
- *   netvsc_xact.c    one control request at a time: begin, complete, wait
- *   netvsc_nvsp.c    one function per NVSP message
+ *   netvsc_xact.c    one control request at a time;  netvsc_nvsp.c the NVSP messages
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
- *   netvsc_link.c    attach, detach, reopen and restore: the life of the link to the host
- *   netvsc_event.c   what the host announces by itself, told to the application
+ *   netvsc_link.c    attach, detach, reopen, restore;  netvsc_event.c what the host announces
  *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
- *   netvsc_ethdev.c  eth_dev_ops and the port's life;  netvsc_settings.c what
- *                    can be set meanwhile;  netvsc_info.c what can be asked
+ *   netvsc_ethdev.c  eth_dev_ops, the port's life;  netvsc_settings.c, netvsc_info.c
  *   netvsc_watch.c   drains channels that nobody polls;  netvsc_probe.c probe, remove
  */
 
@@ -70,6 +67,9 @@ struct netvsc_backlog {
 	struct vmbus_transfer_range *ranges;
 	struct netvsc_transfer *transfers;
 	uint32_t mask;              /* of both arrays */
+	/* A queue whose tail is still here is not polled and holds `share` ranges at
+	 * most (0: all); atomic. idle_ticks: of the watch. */
+	uint32_t idle_tail, idle_ticks, share;
 	/* the drainer's */
 	uint32_t range_head __rte_cache_aligned;
 	uint32_t transfer_head;
@@ -133,6 +133,7 @@ struct netvsc_channel {
 	uint16_t index;
 	uint16_t epoch;             /* changes at every open */
 	bool dead;                  /* its ring is beyond repair */
+	uint32_t watched_tail;      /* of the backlog, at the last look of the watch */
 	struct netvsc_backlog backlog;
 	struct netvsc_tx_slots tx_slots;
 	/* Acknowledgements of control and of bad transfers, owed by the drainer. */

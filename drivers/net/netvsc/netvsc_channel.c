@@ -40,6 +40,8 @@ backlog_reset(struct netvsc_backlog *backlog)
 	backlog->transfer_tail = 0;
 	backlog->transfer_seen = 0;
 	backlog->range_seen = 0;
+	backlog->idle_tail = 0;
+	backlog->idle_ticks = 0;
 }
 
 int

@@ -29,8 +29,11 @@ netvsc_ethdev_settle(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 
-	for (unsigned int i = 0; i < dev->channel_count; i++)
+	for (unsigned int i = 0; i < dev->channel_count; i++) {
 		vmbus_channel_set_latency(dev->channel[i]->vmbus, dev->args.latency_us);
+		dev->channel[i]->backlog.share = dev->channel_count == 1 ? 0 :
+			RTE_MAX(dev->host.section_count / dev->channel_count, 1u);
+	}
 	dev->open_mask = dev->channel_count == 0 ? 0 : UINT64_MAX >> (64 - dev->channel_count);
 	return netvsc_queues_fit(eth);
 }

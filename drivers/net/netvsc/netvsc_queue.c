@@ -407,6 +407,7 @@ netvsc_rx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (rxq == NULL || rxq->channel->vmbus == NULL)
 		return -EIO;            /* the host opened fewer channels since */
+	rxq->channel->backlog.idle_tail = rxq->channel->backlog.range_tail;
 	attend(rxq, true);
 	eth->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
 	netvsc_gate_open(&rxq->gate);

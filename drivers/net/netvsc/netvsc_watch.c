@@ -9,7 +9,21 @@
 #include "netvsc_poll.h"
 
 #define WATCH_PERIOD_US 100000u
-#define WATCH_BUDGET 64u
+#define WATCH_BUDGET 1024u
+/* So long frames wait and none is taken: then nobody polls the queue. */
+#define WATCH_IDLE_TICKS 10u
+
+static void
+idle_watch(struct netvsc_backlog *backlog, uint32_t *seen)
+{
+	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_RELAXED);
+
+	if (tail != *seen || tail == __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED))
+		backlog->idle_ticks = 0;
+	else if (++backlog->idle_ticks == WATCH_IDLE_TICKS)
+		__atomic_store_n(&backlog->idle_tail, tail, __ATOMIC_RELAXED);
+	*seen = tail;
+}
 
 static void
 channel_watch(struct netvsc_channel *channel)
@@ -17,6 +31,7 @@ channel_watch(struct netvsc_channel *channel)
 	struct vmbus_channel *vmbus = channel->vmbus;
 	bool signal = false;
 
+	idle_watch(&channel->backlog, &channel->watched_tail);
 	if (vmbus == NULL || !vmbus_rx_ring_pending(&vmbus->rx) ||
 	    !rte_spinlock_trylock(&vmbus->lock))
 		return;
