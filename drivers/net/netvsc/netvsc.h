@@ -130,8 +130,7 @@ struct netvsc_kept;             /* netvsc_stats.h */
 struct netvsc_channel {
 	struct netvsc_device *dev;
 	struct vmbus_channel *vmbus;
-	uint16_t index;
-	uint16_t epoch;             /* changes at every open */
+	uint16_t index, epoch;      /* the latter changes at every open */
 	bool dead;                  /* its ring is beyond repair */
 	uint32_t watched_tail;      /* of the backlog, at the last look of the watch */
 	struct netvsc_backlog backlog;
@@ -173,9 +172,8 @@ struct netvsc_host {
 	/* Send buffer: sections of the data path, 0 = there is none; behind them
 	 * lie send_control_count sections that carry control requests. */
 	uint32_t send_section_bytes, send_section_count, send_control_count;
-	uint32_t packets_per_message;
+	uint32_t packets_per_message, max_transfer_bytes;
 	uint32_t alignment;         /* of packets in a message, a power of two */
-	uint32_t max_transfer_bytes;
 	uint32_t queues;            /* what RSS capabilities allow; 1 without RSS */
 	uint16_t reta_size;
 	uint32_t rss_caps;          /* flags of struct ndis_rss_capabilities */

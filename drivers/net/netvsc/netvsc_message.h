@@ -12,6 +12,7 @@
  * as page lists, it is a price paid for each frame.
  */
 
+#include "netvsc_channel.h"
 #include "netvsc_tx.h"
 
 struct netvsc_tx_message {
@@ -33,8 +34,13 @@ struct netvsc_tx_message {
 static inline bool
 tx_room(struct netvsc_txq *txq, uint32_t bytes)
 {
+	int64_t room;
+
 	bytes += txq->ack_reserve;
-	return vmbus_tx_ring_room(&txq->channel->vmbus->tx, bytes) >= (int64_t)bytes;
+	room = vmbus_tx_ring_room(&txq->channel->vmbus->tx, bytes);
+	if (unlikely(room < 0))
+		netvsc_channel_kill_tx(txq->channel);   /* the host's index is none */
+	return room >= (int64_t)bytes;
 }
 
 static inline uint8_t *

@@ -448,7 +448,7 @@ netvsc_poll_rest(struct netvsc_device *dev)
 		rte_spinlock_lock(&channel->vmbus->lock);
 		do {
 			taken = netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
-		} while (taken == NETVSC_POLL_CONTROL_BUDGET && --rounds > 0);
+		} while (taken != 0 && --rounds > 0);
 		rte_spinlock_unlock(&channel->vmbus->lock);
 		if (signal)
 			vmbus_channel_signal(channel->vmbus);

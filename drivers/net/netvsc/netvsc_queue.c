@@ -313,13 +313,12 @@ backlog_discard(struct netvsc_channel *channel)
 static bool
 channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq *txq)
 {
-	unsigned int taken;
 	bool signal = false;
 
 	if (channel->vmbus == NULL || netvsc_channel_dead(channel))
 		return false;
 	rte_spinlock_lock(&channel->vmbus->lock);
-	taken = netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
+	netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
 	if (rx_closed) {
 		backlog_discard(channel);
 		netvsc_poll(channel, 0, &signal);       /* the acknowledgements */
@@ -329,7 +328,7 @@ channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq 
 		vmbus_channel_signal(channel->vmbus);
 	if (txq != NULL)
 		netvsc_tx_reap(txq, UINT32_MAX);
-	return taken == NETVSC_POLL_CONTROL_BUDGET ||
+	return vmbus_rx_ring_pending(&channel->vmbus->rx) ||
 		(txq != NULL && txq->free_count < channel->tx_slots.count);
 }
 
@@ -572,12 +571,9 @@ netvsc_queues_reclaim(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++)
 		if (eth->data->tx_queues[i] != NULL)
 			txq_reclaim(eth->data->tx_queues[i]);
-	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
-		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
-
-		if (rxq != NULL)
-			netvsc_rx_run_drop(rxq, true);
-	}
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+		if (eth->data->rx_queues[i] != NULL)
+			netvsc_rx_run_drop(eth->data->rx_queues[i], true);
 }
 
 int
