@@ -65,6 +65,9 @@ def counted(file):
         if line.startswith("ob="):
             number, name = re.match(r"ob=\((\d+)\)(?: (.*))?", line).groups()
             current = names.setdefault(number, name or "")
+        elif line.startswith("cob="):
+            number, name = re.match(r"cob=\((\d+)\)(?: (.*))?", line).groups()
+            names.setdefault(number, name or "")    # may be told here first
         elif line.startswith("calls="):
             of_call = True          # the next line is what the callee took
         elif re.match(r"[0-9+*-]", line):

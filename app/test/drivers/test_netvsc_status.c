@@ -15,8 +15,12 @@ static const uint8_t bytes[1500];
 static void
 frames_come(struct fake_data *d, unsigned int count)
 {
-	const struct fake_frame frames[16] = { [0 ... 15] = { .data = bytes, .bytes = 60 } };
+	struct fake_frame frames[16] = { 0 };
 
+	for (unsigned int i = 0; i < count; i++) {
+		frames[i].data = bytes;
+		frames[i].bytes = 60;
+	}
 	fake_data_send(d, frames, count);
 }
 

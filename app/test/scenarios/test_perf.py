@@ -190,6 +190,14 @@ BUDGET = "# of tests\nrx64_warm   100.0 5  # the path\nfloor_rx 70.0 5\n"
 
 
 @pytest.mark.quick
+def test_the_c_librarys_instructions_are_not_counted_however_it_is_named(tmp_path):
+    file = tmp_path / "callgrind.out"
+    file.write_text("ob=(1) /plugin.so\nfn=(1) a\n10 5\ncob=(2) /lib/libc.so.6\n"
+                    "calls=1 0\n11 70\n+1 2\nob=(2)\nfn=(2) memcpy\n20 70\n")
+    assert instructions.counted(file) == 7
+
+
+@pytest.mark.quick
 def test_more_instructions_than_the_budget_are_told_and_fewer_too():
     wanted = instructions.budgets(BUDGET)
     assert wanted == {"rx64_warm": (100, 5), "floor_rx": (70, 5)}

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
 #include "netvsc_plain.h"
@@ -94,7 +93,7 @@ chain_copy(struct netvsc_rxq *rxq, struct rte_mbuf *head, const uint8_t *frame, 
 
 	head->pkt_len = bytes;
 	for (;;) {
-		rte_memcpy(rte_pktmbuf_mtod(last, void *), frame, piece);
+		memcpy(rte_pktmbuf_mtod(last, void *), frame, piece);
 		last->data_len = (uint16_t)piece;
 		frame += piece;
 		bytes -= piece;
@@ -126,7 +125,7 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 	}
 	mbuf_rearm(rxq, m);
 	if (likely(view->frame_bytes <= rxq->data_room)) {
-		rte_memcpy(rte_pktmbuf_mtod(m, void *), message + view->frame_off,
+		memcpy(rte_pktmbuf_mtod(m, void *), message + view->frame_off,
 			view->frame_bytes);
 		m->data_len = (uint16_t)view->frame_bytes;
 		m->pkt_len = view->frame_bytes;

@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_memcpy.h>
 
 #include "netvsc_channel.h"
 #include "netvsc_frame.h"
@@ -113,7 +112,7 @@ frame_copy(uint8_t *to, const struct netvsc_tx_frame *frame)
 		to += FRAME_MACS_BYTES;
 	}
 	for (m = frame_rest(frame, &at); m != NULL; m = m->next, at = 0) {
-		rte_memcpy(to, rte_pktmbuf_mtod_offset(m, const void *, at), m->data_len - at);
+		memcpy(to, rte_pktmbuf_mtod_offset(m, const void *, at), m->data_len - at);
 		to += m->data_len - at;
 	}
 }
