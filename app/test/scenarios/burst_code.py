@@ -8,6 +8,8 @@ INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t(\S.*)$")
 LABEL = re.compile(r"^([0-9a-f]+) <([^>]+)>:$")
 # On x86 an xchg with memory is locked by itself.
 LOCKED = re.compile(r"^(lock |xchg .*\(|mfence|cpuid)")
+# A lock may also be given back by a plain store, which x86 keeps in order.
+RELEASE = re.compile(r"^mov\w* +\$0x0,.*\(")
 
 
 def kind(text, function, inlined):
@@ -22,7 +24,7 @@ def kind(text, function, inlined):
         return pool + "lock"
     if function == "vmbus_channel_signal":
         return "signal"
-    return f"{text.split()[0]} {text.split()[1]} in {function}"
+    return f"{' '.join(text.split()[:2])} in {function}"
 
 
 def locked(listing):
@@ -36,13 +38,16 @@ def locked(listing):
         elif code:
             if LOCKED.match(code.group(2)):
                 found.append((int(code.group(1), 16), kind(code.group(2), function, inlined)))
+            elif inlined == "vmbus_channel_unlock" and RELEASE.match(code.group(2)):
+                found.append((int(code.group(1), 16), "unlock"))
         elif line.endswith("():"):
             inlined = line[:-3]
     return found
 
 
-def entries_and_ends(listing, names):
-    """Where these functions begin, and where they return or jump away for good."""
+def entries_and_ends(listing, names, parts):
+    """Where these functions begin, and where they or the parts that they jump to
+    return."""
     enters, ends, function = [], [], ""
     for line in listing.splitlines():
         label, code = LABEL.match(line), INSTRUCTION.match(line)
@@ -50,6 +55,6 @@ def entries_and_ends(listing, names):
             function = label.group(2)
             if function in names:
                 enters.append((int(label.group(1), 16), function))
-        elif code and function in names and re.match(r"(repz )?ret", code.group(2)):
+        elif code and function in (*names, *parts) and re.match(r"(repz )?ret", code.group(2)):
             ends.append(int(code.group(1), 16))
     return enters, ends

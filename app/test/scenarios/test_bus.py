@@ -434,6 +434,7 @@ def test_a_burst_takes_one_lock_pair_two_fences_and_one_signal_at_most(
                           command)
     for name, all_bursts in bursts.items():
         assert len(all_bursts) > 100, name
+        assert any("unlock" in did for did in all_bursts), name
         for did in all_bursts:
             # A lock that another thread holds is tried again: unlocks count pairs.
             assert did.count("unlock") <= 1 and did.count("fence") <= 2, (name, did)
