@@ -82,7 +82,7 @@ SAYINGS = [
     (GUIDE, "``pmd.net.netvsc.rx``", "``pmd.net.rx``", "log type pmd.net.netvsc.rx: not in"),
     ("README.md", "devtools/demo.sh ", "devtools/show.sh ", "there is no devtools/show.sh"),
     ("README.md", "(doc/design/driver.rst)", "(doc/design/car.rst)", "there is no doc/design/car.rst"),
-    ("doc/design/driver.rst", "``burst_add()``", "``burst_sub()``", "no function burst_sub()"),
+    ("doc/design/driver.rst", "``burst_copy()``", "``burst_sub()``", "no function burst_sub()"),
 ]
 
 

@@ -103,6 +103,7 @@ def works(ops):
 
 
 @pytest.mark.full
+@pytest.mark.conformance(19, 20, 21, 22)
 @pytest.mark.parametrize("messages", [lies.DATA[:2], lies.DATA[2:6], lies.DATA[6:8],
                                       lies.DATA[8:]], ids=lambda m: m[0])
 def test_after_a_lie_the_port_works_again_and_nothing_is_missing(machine, plugin, messages):

@@ -43,8 +43,9 @@ device_refresh(struct vmbus_device *device)
 	if (ret == 0 && memcmp(sysfs.instance, device->sysfs.instance, sizeof(sysfs.instance)) != 0)
 		ret = -ENODEV;
 	if (ret < 0) {
-		VMBUS_LOG(ERR, "%s: %s/%s: not there, or not bound to uio_hv_generic, any more: %s",
-			device->name, VMBUS_SYSFS_DEVICES, device->sysfs.name, strerror(-ret));
+		VMBUS_LOG(ERR, "%s: %s/%s: not there, or not bound to uio_hv_generic, any more: %s;"
+			" bind it again", device->name, VMBUS_SYSFS_DEVICES, device->sysfs.name,
+			strerror(-ret));
 		return ret;
 	}
 	device->sysfs = sysfs;
@@ -60,7 +61,8 @@ device_maps(struct vmbus_device *device)
 		device->sysfs.uio, maps, &which);
 
 	if (ret < 0) {
-		VMBUS_LOG(ERR, "%s: uio%d/maps/map%u: expected \"%s\" and its size: %s",
+		VMBUS_LOG(ERR, "%s: uio%d/maps/map%u: expected \"%s\" and its size: %s; another kernel"
+			" than the driver knows? Report it, with what is in that folder",
 			device->name, device->sysfs.uio, which, map_names[which], strerror(-ret));
 		return ret;
 	}
@@ -110,7 +112,8 @@ device_main_channel(struct vmbus_device *device)
 
 		vmbus_channel_fd_release(shared->fd_slot);
 		VMBUS_LOG(ERR, "%s: main channel %u: %s", device->name, device->sysfs.relid,
-			ret == -EPROTO || ret == -EINVAL ? "its rings make no sense" : strerror(-ret));
+			ret == -EPROTO || ret == -EINVAL ? "its rings make no sense;"
+			" bind it again" : strerror(-ret));
 		return ret;
 	}
 	return 0;
