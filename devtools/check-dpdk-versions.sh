@@ -10,8 +10,9 @@ Usage: devtools/check-dpdk-versions.sh [--offline] [--driver-sdk VERSION=DIR] [-
 Compiles both drivers, warnings as errors, for DPDK 22.11, 23.11, 24.11, 25.11
 and 26.07, and says against which headers. Public headers of other generations
 than the installed one come from Debian's packages and are kept in
-~/.cache/netvsc-dpdk, never installed. Driver headers are in no package: where
-they were not had, what is known of them (app/test/compat) takes their place.
+~/.cache/netvsc-dpdk, never installed; driver headers from its source packages.
+Where those are not to be had, what is known of them (app/test/compat) takes
+their place.
 A generation without headers of its own borrows public ones of a neighbour; the
 functions that the objects need are looked up in the package's libraries.
 
@@ -65,6 +66,18 @@ fetch() { # generation, suite
 	touch "$to/.done"
 }
 
+# The folder with the real driver headers of a generation, if there are any.
+driver_sdk() { # generation, suite
+	local folder=$cache/sdk-$2
+	if [ ! -f "$folder/.upstream" ] && [ $offline -eq 0 ]; then
+		"$tree/devtools/fetch-driver-sdk" --suite "$2" >/dev/null 2>"$work/log" || return 1
+	fi
+	case $(cat "$folder/.upstream" 2>/dev/null) in
+	"$1".*) echo "$folder" ;;
+	*) return 1 ;;
+	esac
+}
+
 # Every DPDK function that the objects need must be one of that version.
 names_known() { # objects, names
 	nm -u "$1"/*.o | awk '$1 == "U" { print $2 }' | grep -E '^(rte_|per_lcore_)' | sort -u >"$work/needed"
@@ -101,7 +114,7 @@ compile() { # generation, what is told, driver headers, public headers, names, f
 check() { # generation, suite, generation of the public headers
 	local public=$cache/headers-$3 driver=${sdk_of[$1]:-} told names='' pretend=()
 	told="real driver headers"
-	[ -n "$driver" ] || { driver=$facts; told="driver headers from facts"; }
+	[ -n "$driver" ] || driver=$(driver_sdk "$1" "$2") || { driver=$facts; told="driver headers from facts"; }
 	if ! fetch "$3" "$2"; then
 		report out "$1" "public headers of $3 are neither cached nor to be had (Debian $2)"
 		return
