@@ -536,6 +536,30 @@ a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames(void **state)
 	fake_data_stop(d);
 }
 
+/* The next frame of a run may be longer than any message, or too short for a frame. */
+static void
+a_frame_that_fits_no_message_ends_the_run_before_it_and_nothing_else(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .data_room = 9200, .mtu = 9000 });
+	struct netvsc_txq *txq = txq_of(d);
+	struct rte_mbuf *pkts[3];
+
+	(void)state;
+	pkts[0] = fake_mbuf(d, 60, 1, 0);
+	pkts[1] = fake_mbuf(d, 9014, 1, 1);
+	assert_int_equal(fake_tx(d, pkts, 2), 2);
+	assert_int_equal(txq->counters.messages, 2);
+	txq->copy_max = 0;
+	netvsc_tx_quick_fit(txq);
+	for (uint32_t i = 0; i < 3; i++)
+		pkts[i] = fake_mbuf(d, 9 + i, 1, 0);
+	assert_int_equal(fake_tx(d, pkts, 3), 3);
+	assert_int_equal(txq->counters.rejected, 3);
+	assert_int_equal(txq->counters.messages, 2);
+	fake_settle(d);
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
@@ -557,6 +581,8 @@ main(void)
 		cmocka_unit_test(queues_that_rest_keep_no_more_than_half_the_sections),
 		cmocka_unit_test(
 			runs_of_common_frames_and_others_between_them_arrive_whole_and_in_order),
+		cmocka_unit_test(
+			a_frame_that_fits_no_message_ends_the_run_before_it_and_nothing_else),
 		cmocka_unit_test(a_message_that_the_host_refuses_is_an_error_for_each_of_its_frames),
 	};
 

@@ -170,7 +170,9 @@ quick_fill(const struct netvsc_txq *txq, struct netvsc_tx_message *msg, struct r
 	msg->bytes = (uint32_t)(to - msg->start);
 	msg->frame_bytes += sum;
 	msg->frames = (uint16_t)(msg->frames + n);
-	msg->full = n == most ? msg->frames == txq->frames_max : to + pkts[n]->data_len > end;
+	/* A frame that is too long for any message is not this message's affair. */
+	msg->full = n == most ? msg->frames == txq->frames_max :
+		msg->frames != 0 && to + pkts[n]->data_len > end;
 	return n;
 }
 

@@ -75,7 +75,8 @@ static inline uint32_t
 quick_lists(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint32_t count)
 {
 	const struct quick_header header = quick_header_load(txq);
-	const uint32_t copy_max = txq->copy_max, bytes_span = txq->quick_list_max - copy_max - 1;
+	const uint32_t copy_max = RTE_MAX(txq->copy_max, QUICK_MIN - 1);
+	const uint32_t bytes_span = txq->quick_list_max - copy_max - 1;
 	const uint32_t most = quick_lists_most(txq, count), section_bytes = txq->sendbuf->section_bytes;
 	const uint16_t *free_slot = txq->free_slots + txq->free_count;
 	const uint32_t *section = txq->sections.section + txq->sections.count;

@@ -459,7 +459,8 @@ burst_fill(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkt
 static __rte_noinline uint32_t
 burst_lists(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pkts, uint32_t left)
 {
-	if (pkts[0]->data_len <= txq->copy_max || pkts[0]->data_len > txq->quick_list_max)
+	if (pkts[0]->data_len <= txq->copy_max || pkts[0]->data_len < QUICK_MIN ||
+	    pkts[0]->data_len > txq->quick_list_max)
 		return 0;
 	tx_message_end(txq, &burst->open);
 	return quick_lists(txq, pkts, left);
