@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* Runs of coalesced segments: whole ones become a chain, broken ones nothing,
- * with each of their pieces counted once. */
+ * with each of their pieces counted once. And chains that take the whole pool. */
 
 #include <string.h>
 
 #include "fake_data.h"
+#include "netvsc_rx.h"
 #include "netvsc_queue.h"
 
 #define FIRST RNDIS_PACKET_ID_FIRST
@@ -192,6 +193,63 @@ without_lro_pieces_are_none_of_ours(void **state)
 	fake_data_stop(d);
 }
 
+static void
+a_run_of_more_pieces_than_the_pool_was_checked_for_is_broken(void **state)
+{
+	struct fake_data *d = start_lro();
+	const struct fake_frame frames[] = { piece(100, FIRST, 1), piece(100, 0, 1),
+		piece(100, 0, 1), piece(100, LAST, 1) };
+	struct rte_mbuf *pkts[8];
+
+	(void)state;
+	fake_data_send(d, frames, 4);
+	assert_int_equal(fake_rx(d, pkts, 2), 0);
+	rxq_of(d)->run_pieces = NETVSC_RUN_PIECES_MAX - 1;
+	assert_int_equal(fake_rx(d, pkts, 8), 0);
+	assert_int_equal(rxq_of(d)->counters.rsc_broken, NETVSC_RUN_PIECES_MAX + 1);
+	assert_null(rxq_of(d)->run_head);
+	fake_data_stop(d);
+}
+
+/* ---- chains ---- */
+
+/* 12 mbufs for a frame, and the burst would take all 20 for the heads of chains. */
+static void
+fresh_mbufs_of_later_frames_do_not_starve_the_first_ones_chain(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .data_room = 128,
+		.mbufs = 20, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER });
+	const struct fake_frame frame = { .data = pattern, .bytes = 1500 };
+	struct rte_mbuf *pkts[32];
+
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++)
+		fake_data_send(d, &frame, 1);
+	for (unsigned int i = 0; i < 20; i++) {
+		assert_int_equal(fake_rx(d, pkts, 32), 1);
+		check_mbuf(pkts[0], pattern, 1500);
+		rte_pktmbuf_free(pkts[0]);
+	}
+	fake_data_stop(d);
+}
+
+static void
+a_frame_that_the_whole_pool_cannot_hold_is_dropped_and_keeps_nobody(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .data_room = 128,
+		.mbufs = 20, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER });
+	const struct fake_frame frames[] = { { .data = pattern, .bytes = 3000 },
+		{ .data = pattern, .bytes = 60 } };
+	struct rte_mbuf *pkts[4];
+
+	(void)state;
+	fake_data_send(d, frames, 2);
+	assert_int_equal(fake_rx(d, pkts, 4), 1);
+	assert_int_equal(rxq_of(d)->counters.oversize, 1);
+	rte_pktmbuf_free(pkts[0]);
+	fake_data_stop(d);
+}
+
 static int
 setup(void **state)
 {
@@ -207,6 +265,10 @@ main(void)
 		cmocka_unit_test(a_run_becomes_one_chain_that_says_how_long_its_segments_were),
 		cmocka_unit_test(a_broken_run_is_dropped_and_each_of_its_pieces_counted_once),
 		cmocka_unit_test(a_run_does_not_go_on_in_the_next_transfer),
+		cmocka_unit_test(a_run_of_more_pieces_than_the_pool_was_checked_for_is_broken),
+		cmocka_unit_test(fresh_mbufs_of_later_frames_do_not_starve_the_first_ones_chain),
+		cmocka_unit_test(
+			a_frame_that_the_whole_pool_cannot_hold_is_dropped_and_keeps_nobody),
 		cmocka_unit_test(without_lro_pieces_are_none_of_ours),
 	};
 

@@ -131,7 +131,8 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 		m->pkt_len = view->frame_bytes;
 		return 0;
 	}
-	if (!rxq->scatter) {
+	if (!rxq->scatter || view->frame_bytes > RUN_BYTES_MAX ||
+	    view->frame_bytes > (uint64_t)rxq->pool->size * rxq->data_room) {
 		rxq->counters.oversize++;
 		return -EMSGSIZE;
 	}
@@ -204,6 +205,7 @@ run_continues(const struct netvsc_rxq *rxq, const struct rte_mbuf *m,
 {
 	return rxq->run_head != NULL && view->packet_id.packet_id == rxq->run_id &&
 		(int32_t)(index - rxq->run_end) < 0 && m->pkt_len != 0 &&
+		rxq->run_pieces < NETVSC_RUN_PIECES_MAX &&
 		rxq->run_head->nb_segs + m->nb_segs <= RTE_MBUF_MAX_NB_SEGS &&
 		rxq->run_bytes + m->pkt_len <= RUN_BYTES_MAX;
 }
@@ -369,6 +371,19 @@ deliver(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range, uint32
 	return (uint32_t)(range - first);
 }
 
+/* The first frame alone: its chain needs the mbufs that were got for those behind. */
+static __attribute__((noinline)) uint32_t
+deliver_first(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
+	struct delivery *delivery)
+{
+	struct rte_mbuf **others = delivery->pkts + 1;
+
+	rte_mempool_put_bulk(rxq->pool, (void **)others,
+		(unsigned int)(delivery->fresh_end - others));
+	delivery->fresh_end = others;
+	return deliver_odd(rxq, range, delivery) == 0 ? 1 : 0;
+}
+
 uint16_t
 netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
@@ -381,6 +396,8 @@ netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pk
 	struct delivery delivery = { .pkts = pkts, .fresh_end = pkts + got };
 
 	used = deliver(rxq, &backlog->ranges[slot], got, &delivery);
+	if (unlikely(used == 0 && got > 1))
+		used = deliver_first(rxq, &backlog->ranges[slot], &delivery);
 	/* Without mbufs the frames wait in the receive buffer. */
 	rxq->counters.mbuf_waits += used < want;
 	if (unlikely(delivery.pkts != delivery.fresh_end))
