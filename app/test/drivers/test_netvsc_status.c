@@ -7,6 +7,7 @@
 
 #include "fake_data.h"
 #include "netvsc_rx.h"
+#include "netvsc_queue.h"
 #include "netvsc_status.h"
 #include "netvsc_tx.h"
 
@@ -22,6 +23,25 @@ frames_come(struct fake_data *d, unsigned int count)
 		frames[i].bytes = 60;
 	}
 	fake_data_send(d, frames, count);
+}
+
+/* Who asks looks at rings that a stop may take away. */
+static void
+a_stop_waits_for_who_asks_and_who_asks_later_is_told_nothing(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+	struct netvsc_rxq *rxq = d->eth->data->rx_queues[0];
+
+	(void)state;
+	frames_come(d, 5);
+	rxq->lookers = 1;
+	assert_int_equal(netvsc_rx_queue_stop(d->eth, 0), -ETIMEDOUT);
+	rxq->lookers = 0;
+	assert_int_equal(netvsc_rx_queue_count(rxq), 5);
+	assert_int_equal(netvsc_rx_queue_stop(d->eth, 0), 0);
+	assert_int_equal(netvsc_rx_queue_count(rxq), 0);
+	assert_int_equal(rxq->lookers, 0);
+	fake_data_stop(d);
 }
 
 static uint32_t
@@ -143,6 +163,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stop_waits_for_who_asks_and_who_asks_later_is_told_nothing),
 		cmocka_unit_test(asking_for_received_frames_touches_neither_gate_nor_ring_nor_backlog),
 		cmocka_unit_test(asking_for_messages_under_way_touches_nothing_either),
 		cmocka_unit_test(counts_are_asked_for_while_another_thread_polls),

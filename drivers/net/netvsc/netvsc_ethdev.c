@@ -35,6 +35,7 @@ netvsc_ethdev_settle(struct rte_eth_dev *eth)
 			RTE_MAX(dev->host.section_count / dev->channel_count, 1u);
 	}
 	dev->open_mask = dev->channel_count == 0 ? 0 : UINT64_MAX >> (64 - dev->channel_count);
+	__atomic_and_fetch(&dev->attended, dev->open_mask, __ATOMIC_SEQ_CST);
 	return netvsc_queues_fit(eth);
 }
 

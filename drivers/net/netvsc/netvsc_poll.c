@@ -440,6 +440,9 @@ netvsc_poll_control(struct netvsc_device *dev)
 void
 netvsc_poll_rest(struct netvsc_device *dev)
 {
+	/* Nobody will deliver them: they are given back at once. */
+	const uint64_t attended = __atomic_exchange_n(&dev->attended, 0, __ATOMIC_SEQ_CST);
+
 	for (unsigned int i = 0; i < dev->channel_count; i++) {
 		struct netvsc_channel *channel = dev->channel[i];
 		unsigned int rounds = REST_ROUNDS_MAX, taken;
@@ -453,4 +456,5 @@ netvsc_poll_rest(struct netvsc_device *dev)
 		if (signal)
 			vmbus_channel_signal(channel->vmbus);
 	}
+	__atomic_store_n(&dev->attended, attended, __ATOMIC_SEQ_CST);
 }

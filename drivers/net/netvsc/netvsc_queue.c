@@ -14,6 +14,7 @@
 #include "netvsc_channel.h"
 #include "netvsc_poll.h"
 #include "netvsc_stats.h"
+#include "netvsc_status.h"
 
 /* How long stop waits for messages that the host has not completed. */
 #define DRAIN_WAIT_MS 1000u
@@ -328,7 +329,7 @@ channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq 
 		vmbus_channel_signal(channel->vmbus);
 	if (txq != NULL)
 		netvsc_tx_reap(txq, UINT32_MAX);
-	return vmbus_rx_ring_pending(&channel->vmbus->rx) ||
+	return (!vmbus_gone(channel->dev->vmbus) && vmbus_rx_ring_pending(&channel->vmbus->rx)) ||
 		(txq != NULL && txq->free_count < channel->tx_slots.count);
 }
 
@@ -421,7 +422,7 @@ netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (rxq == NULL)
 		return -EINVAL;
-	ret = gate_close(&rxq->gate, eth);
+	ret = gate_close(&rxq->gate, eth) < 0 ? -ETIMEDOUT : netvsc_status_wait(rxq);
 	if (ret < 0) {
 		netvsc_gate_open(&rxq->gate);
 		return ret;
@@ -511,7 +512,7 @@ netvsc_queues_close_gates(struct rte_eth_dev *eth)
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 
-		if (rxq != NULL && gate_close(&rxq->gate, eth) < 0)
+		if (rxq != NULL && (gate_close(&rxq->gate, eth) < 0 || netvsc_status_wait(rxq) < 0))
 			error = -ETIMEDOUT;
 	}
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {

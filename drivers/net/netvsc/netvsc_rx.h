@@ -40,6 +40,7 @@ struct netvsc_rxq {
 	/* control's */
 	struct netvsc_rx_counters base; /* what they were at the last reset */
 	uint16_t nb_desc, free_thresh;
+	uint32_t lookers;           /* threads inside netvsc_rx_queue_count(); atomic */
 	uint64_t offloads;
 	bool deferred_start;
 };

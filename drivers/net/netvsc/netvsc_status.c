@@ -5,6 +5,7 @@
 #include "netvsc_status.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "netvsc_channel.h"
 #include "netvsc_poll.h"
@@ -13,6 +14,8 @@
 
 /* Enough to see whether a queue fills up. */
 #define STATUS_BUDGET 256u
+/* A thread that asks may have lost its processor meanwhile. */
+#define STATUS_WAIT_MS 1000u
 
 /* ---- any thread: reads, and nothing else ---- */
 
@@ -69,17 +72,34 @@ ring_frames(const struct vmbus_rx_ring *ring)
 NETVSC_COMPAT_QUEUE_COUNT
 netvsc_rx_queue_count(void *queue)
 {
-	const struct netvsc_rxq *rxq = queue;
+	struct netvsc_rxq *rxq = queue;
 	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
-	uint32_t waiting;
+	uint32_t waiting = 0, tail;
 
-	if (__atomic_load_n(&rxq->gate.closed, __ATOMIC_ACQUIRE) != 0 ||
-	    !channel_readable(rxq->channel))
-		return 0;
-	/* The tail first: it never passes the head. */
-	waiting = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
-	waiting = __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED) - waiting;
-	return (NETVSC_COMPAT_QUEUE_COUNT)(waiting + ring_frames(&rxq->channel->vmbus->rx));
+	/* Partner: netvsc_status_wait(), after closed was stored. */
+	__atomic_fetch_add(&rxq->lookers, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&rxq->gate.closed, __ATOMIC_SEQ_CST) == 0 &&
+	    channel_readable(rxq->channel)) {
+		/* The tail first: it never passes the head. */
+		tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
+		waiting = __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED) - tail +
+			ring_frames(&rxq->channel->vmbus->rx);
+	}
+	__atomic_fetch_sub(&rxq->lookers, 1, __ATOMIC_RELEASE);
+	return (NETVSC_COMPAT_QUEUE_COUNT)waiting;
+}
+
+int
+netvsc_status_wait(const struct netvsc_rxq *rxq)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (unsigned int ms = 0; ms < STATUS_WAIT_MS; ms++) {
+		if (__atomic_load_n(&rxq->lookers, __ATOMIC_SEQ_CST) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
 }
 
 int

@@ -20,7 +20,7 @@ idle_watch(struct netvsc_backlog *backlog, uint32_t *seen)
 
 	if (tail != *seen || tail == __atomic_load_n(&backlog->range_head, __ATOMIC_RELAXED))
 		backlog->idle_ticks = 0;
-	else if (++backlog->idle_ticks == WATCH_IDLE_TICKS)
+	else if (++backlog->idle_ticks >= WATCH_IDLE_TICKS)
 		__atomic_store_n(&backlog->idle_tail, tail, __ATOMIC_RELAXED);
 	*seen = tail;
 }
