@@ -45,7 +45,7 @@ class Run:
         self.status, self.out = done.returncode, done.stdout
         if AGAIN in self.out:
             warnings.warn(f"{script}: {AGAIN}\n{self.out[:self.out.index(AGAIN)][-3000:]}")
-        if "E: " in self.out or "apt-get update:" in self.out:
+        if re.search(r"^E: |apt-get update:", self.out, re.MULTILINE):      # apt's own errors
             cannot("Debian's packages cannot be fetched")
         stats = folder / "stats.json"
         self.stats = json.loads(stats.read_text()) if stats.exists() else None
@@ -103,8 +103,11 @@ def test_a_guest_that_panics_unloads_and_is_reported(tmp_path):
     assert run.guest()["message_violations"] == 0
 
 
+# QEMU's emulation ends guests now and then in which two processors are interrupted at
+# the same time (doc/design/kernels.rst): with more than one only when asked for.
 @pytest.mark.parametrize("kernel, cpus", [
-    ("6.12.57", 2), pytest.param("6.1", 1, marks=LONG), pytest.param("6.1", 2, marks=LONG),
+    ("6.12.57", 1), pytest.param("6.12.57", 2, marks=LONG),
+    pytest.param("6.1", 1, marks=LONG), pytest.param("6.1", 2, marks=LONG),
     pytest.param("6.1", 4, marks=LONG), pytest.param("6.12.43", 2, marks=LONG),
     pytest.param("6.12", 2, marks=LONG)])
 def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, cpus):
