@@ -145,7 +145,7 @@ fake_host_show(enum fake_show what, void *bytes, uint32_t n)
 		fake_host->show(what, bytes, n);
 }
 
-/* Runs the alarm that was set; false if none was. */
+/* Runs the next alarm that was set; false if none was. */
 bool fake_alarm_run(void);
 /* Runs the one that is due last: what is done from time to time. */
 bool fake_alarm_run_last(void);

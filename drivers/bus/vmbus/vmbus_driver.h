@@ -108,6 +108,14 @@ vmbus_device_page_lists_ok(const struct vmbus_device *device)
 	return device->page_lists_ok;
 }
 
+/* Is this a confidential guest? Then the host must be shown nothing but what
+ * is shared with it: rings and buffers. Found out once at probe. */
+static inline bool
+vmbus_device_isolated(const struct vmbus_device *device)
+{
+	return device->isolated;
+}
+
 /* Ends what rte_spinlock_lock() or _trylock() of a channel's lock began: with a
  * plain store where rte_spinlock_unlock() of x86 takes a locked exchange. */
 static inline void

@@ -39,7 +39,7 @@ int vmbus_uio_open(int number);
 
 /* Makes this process the only one that drives the device, for as long as its
  * descriptor or a mapping lives: a second one would make the host forget the
- * first one's session. Returns 0, or -EBUSY if there is another. Device nodes of
+ * first one's link. Returns 0, or -EBUSY if there is another. Device nodes of
  * two containers are different files: there the kernel cannot tell. */
 int vmbus_uio_lock(int fd);
 

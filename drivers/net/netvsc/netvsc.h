@@ -8,8 +8,8 @@
  *
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
- *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h
- *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_frame.h its header
+ *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h common frames
+ *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_quick.h common frames
  *   netvsc_xact.c    one control request at a time;  netvsc_nvsp.c the NVSP messages
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
  *   netvsc_link.c    attach, detach, reopen, restore;  netvsc_event.c what the host announces

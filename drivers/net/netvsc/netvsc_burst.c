@@ -111,6 +111,14 @@ rx_take(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	return received;
 }
 
+/* Somebody polls the queue, so what it may hold is not bounded by its share. */
+static inline void
+rx_polled(struct netvsc_backlog *backlog)
+{
+	if (unlikely(__atomic_load_n(&backlog->idle_tail, __ATOMIC_RELAXED) == backlog->range_tail))
+		__atomic_store_n(&backlog->idle_tail, backlog->range_tail - 1, __ATOMIC_RELAXED);
+}
+
 /* Not inline: an idle poll saves no register. */
 static __attribute__((noinline)) uint16_t
 rx_work(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
@@ -118,6 +126,7 @@ rx_work(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	struct netvsc_channel *channel = rxq->channel;
 	uint16_t received;
 
+	rx_polled(&channel->backlog);
 	if (rx_waiting(&channel->backlog) < nb_pkts)
 		rx_look(channel, 4u * nb_pkts + 64u);
 	received = rx_take(rxq, pkts, nb_pkts);

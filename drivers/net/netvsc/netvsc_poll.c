@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_channel.h"
 #include "netvsc_complete.h"
 #include "rndis_packet.h"
 
@@ -45,7 +46,7 @@ acks_room(struct netvsc_channel *channel, uint32_t wanted)
 		wanted * (uint32_t)sizeof(struct ack));
 
 	if (room < 0) {
-		channel_kill(channel, "the host's index in the transmit ring is none");
+		netvsc_channel_kill_tx(channel);
 		return 0;
 	}
 	return (uint32_t)RTE_MIN((uint64_t)room / sizeof(struct ack), (uint64_t)wanted);
@@ -262,16 +263,97 @@ channel_attended(const struct netvsc_channel *channel)
 		__ATOMIC_RELAXED) >> channel->index & 1) != 0;
 }
 
+/* Many ranges from the ring to `to`, copied, then the copies checked: nearly always
+ * all are good, which the compiler makes vectors of. */
+static void
+ranges_take_many(struct vmbus_transfer_range *to, const uint8_t *ranges, uint32_t count,
+	uint64_t recv_bytes)
+{
+	const uint32_t limit = (uint32_t)RTE_MIN(recv_bytes, (uint64_t)UINT32_MAX);
+	uint32_t bad = 0;
+
+	memcpy(to, ranges, count * sizeof(*to));
+	for (uint32_t i = 0; i < count; i++)
+		bad |= (to[i].byte_offset > limit) | (to[i].byte_count > limit - to[i].byte_offset);
+	if (unlikely(bad != 0))
+		ranges_check(to, count, limit);
+}
+
+static inline void
+ranges_take(struct vmbus_transfer_range *to, const uint8_t *ranges, uint32_t count,
+	uint64_t recv_bytes)
+{
+	uint64_t range;
+
+	if (count != 1) {
+		ranges_take_many(to, ranges, count, recv_bytes);
+		return;
+	}
+	range = vmbus_packet_load64(ranges);    /* length and offset */
+	if (unlikely((uint32_t)range + (range >> 32) > recv_bytes))
+		range = 0;
+	memcpy(to, &range, sizeof(range));
+}
+
+/*
+ * The usual transfers at the head of the ring: of frames, in one piece, with room
+ * for them in one piece of the backlog's arrays. Takes up to `budget`; returns how
+ * many. What is different stays there, for poll_transfer().
+ */
+static unsigned int
+poll_transfers(struct netvsc_channel *channel, unsigned int budget)
+{
+	struct netvsc_backlog *backlog = &channel->backlog;
+	const uint64_t data = NVSP_RNDIS | (uint64_t)NVSP_CHANNEL_DATA << 32;
+	const uint64_t recv_bytes = channel->dev->recv_bytes;
+	const uint32_t slots = backlog->mask + 1, next = backlog->transfer_head;
+	/* Partner: the receive queue's release stores: those slots are free. */
+	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_ACQUIRE);
+	uint32_t head = backlog->range_head, slot = head & backlog->mask, left;
+	const uint32_t room = RTE_MIN(slots - slot, slots - (head - tail)), full = head + room;
+	struct netvsc_transfer *first = &backlog->transfers[next & backlog->mask], *entry = first;
+	const struct netvsc_transfer *end = first + RTE_MIN(RTE_MIN(budget,
+		slots - (next & backlog->mask)), slots - (next - backlog->acked));
+	struct vmbus_transfer_range *to = &backlog->ranges[slot];
+	const uint8_t *at = vmbus_rx_ring_straight(&channel->vmbus->rx, &left), *stop = at + left;
+	struct vmbus_transfer_shape shape = VMBUS_TRANSFER_SHAPE_NONE;
+
+	for (; entry != end; entry++) {
+		if (!vmbus_packet_transfer(at, stop, NETVSC_RECV_BUFFER_ID, &shape) ||
+		    vmbus_packet_load64(at + shape.payload_off) != data ||
+		    shape.range_count > full - head)
+			break;
+		ranges_take(to, at + VMBUS_RANGES_OFF, shape.range_count, recv_bytes);
+		to += shape.range_count;
+		head += shape.range_count;
+		entry->transaction_id = vmbus_packet_load64(at +
+			offsetof(struct vmbus_packet_header, transaction_id));
+		entry->range_end = head;
+		at += shape.total_bytes;
+	}
+	vmbus_rx_ring_take_to(&channel->vmbus->rx, at);
+	__atomic_store_n(&backlog->range_head, head, __ATOMIC_RELAXED);
+	/* Partner: the receive queue's acquire load of transfer_head. */
+	__atomic_store_n(&backlog->transfer_head, next + (uint32_t)(entry - first),
+		__ATOMIC_RELEASE);
+	return (unsigned int)(entry - first);
+}
+
+/* Has no thread polled the queue since it was started, or for long? */
+static inline bool
+queue_idle(const struct netvsc_backlog *backlog)
+{
+	return backlog->share != 0 && __atomic_load_n(&backlog->range_tail, __ATOMIC_RELAXED) ==
+		__atomic_load_n(&backlog->idle_tail, __ATOMIC_RELAXED);
+}
+
 /* Sections that an unpolled queue keeps are missing to all others: it gets its
  * share, what comes beyond that is given back at once. */
 static inline bool
-share_used_up(const struct netvsc_channel *channel)
+share_used_up(const struct netvsc_backlog *backlog)
 {
-	const struct netvsc_backlog *backlog = &channel->backlog;
-	uint32_t tail = __atomic_load_n(&backlog->range_tail, __ATOMIC_RELAXED);
-
-	return tail == __atomic_load_n(&backlog->idle_tail, __ATOMIC_RELAXED) &&
-		backlog->share != 0 && backlog->range_head - tail >= backlog->share;
+	return queue_idle(backlog) && backlog->range_head -
+		__atomic_load_n(&backlog->range_tail, __ATOMIC_RELAXED) >= backlog->share;
 }
 
 static void
@@ -292,7 +374,7 @@ poll_transfer(struct netvsc_channel *channel, const struct vmbus_packet *packet)
 	if (transfer_read(channel, packet, &transfer)) {
 		if (transfer.nvsp.channel_type == NVSP_CHANNEL_CONTROL)
 			transfer_control(channel, &transfer);
-		else if (!channel_attended(channel) || share_used_up(channel))
+		else if (!channel_attended(channel) || share_used_up(&channel->backlog))
 			channel->discarded += transfer.ranges;
 		else if (transfer_data(channel, packet, &transfer))
 			return true;    /* acknowledged when its frames are delivered */
@@ -369,9 +451,10 @@ static unsigned int
 poll_ring(struct netvsc_channel *channel, unsigned int budget)
 {
 	struct vmbus_rx_ring *ring = &channel->vmbus->rx;
-	bool usual = channel_attended(channel) && channel->owed_count == 0;
+	bool usual = channel_attended(channel) && channel->owed_count == 0 &&
+		!queue_idle(&channel->backlog);
 	struct vmbus_packet packet;
-	unsigned int taken = 0;
+	unsigned int taken = netvsc_complete_run(channel, budget);
 	int ret = 1;
 
 	while (taken < budget) {
@@ -384,7 +467,7 @@ poll_ring(struct netvsc_channel *channel, unsigned int budget)
 		taken++;
 	}
 	if (unlikely(ret < 0))
-		channel_kill(channel, "its receive ring makes no sense");
+		netvsc_channel_kill_rx(channel);
 	return taken;
 }
 
