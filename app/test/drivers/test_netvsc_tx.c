@@ -59,12 +59,10 @@ messages_are_filled_up_to_what_the_host_announced_and_no_further(void **state)
 		{ 4, 2, 0xEFFFFFFF, 6144, 0, 0, 4, 4 * 120 },
 		{ 3, 4, 0xEFFFFFFF, 4096, 0, 0, 3, 3 * 128 },
 		{ 1000, 3, 0xEFFFFFFF, 6144, 0, 0, 32, 32 * 120 },
-		{ 8, 8, 0xEFFFFFFF, 6144, 0, 0, 8, 8 * 256 },
-		{ 8, 3, 512, 6144, 0, 0, 3, 512 },
+		{ 8, 8, 0xEFFFFFFF, 6144, 0, 0, 8, 8 * 256 }, { 8, 3, 512, 6144, 0, 0, 3, 512 },
 		{ 8, 3, 0xEFFFFFFF, 904, 0, 0, 7, 904 },
 		{ 8, 3, 0xEFFFFFFF, 6144, 5, 0, 5, 5 * 120 },
-		{ 4, 3, 0xEFFFFFFF, 6144, 5, 0, 4, 4 * 120 },
-		{ 8, 3, 0xEFFFFFFF, 6144, 0, 400, 3, 400 },
+		{ 4, 3, 0xEFFFFFFF, 6144, 5, 0, 4, 4 * 120 }, { 8, 3, 0xEFFFFFFF, 6144, 0, 400, 3, 400 },
 		{ 8, 3, 0xEFFFFFFF, 6144, 0, 1, 1, 120 },
 	};
 
@@ -462,6 +460,17 @@ queues_that_rest_keep_no_more_than_half_the_sections(void **state)
 	}
 }
 
+/* UBSan is the judge: there is no list then. */
+static void
+a_send_buffer_that_was_refused_has_no_sections(void **state)
+{
+	struct netvsc_sendbuf_cache cache = { .max = 1 };
+
+	assert_null(*state);
+	assert_int_equal(netvsc_sendbuf_acquire(&(struct netvsc_sendbuf){ 0 }, &cache),
+		NETVSC_SECTION_EMPTY);
+}
+
 /* ---- runs ---- */
 
 /* Frame i of a mixed burst: what is common, in runs of one to five, and between
@@ -579,6 +588,7 @@ main(void)
 		cmocka_unit_test(an_eighth_of_the_ring_is_left_for_acknowledgements),
 		cmocka_unit_test(a_long_burst_takes_the_lock_once_and_signals_once),
 		cmocka_unit_test(queues_that_rest_keep_no_more_than_half_the_sections),
+		cmocka_unit_test(a_send_buffer_that_was_refused_has_no_sections),
 		cmocka_unit_test(
 			runs_of_common_frames_and_others_between_them_arrive_whole_and_in_order),
 		cmocka_unit_test(

@@ -58,7 +58,10 @@ netvsc_sendbuf_refill(struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *c
 	rte_spinlock_lock(&buf->lock);
 	n = RTE_MIN(buf->free_count, (cache->max + 1) / 2);
 	buf->free_count -= n;
-	memcpy(cache->section + cache->count, buf->free + buf->free_count, n * sizeof(*buf->free));
+	/* A host without a send buffer leaves no list of free sections. */
+	if (n != 0)
+		memcpy(cache->section + cache->count, buf->free + buf->free_count,
+			n * sizeof(*buf->free));
 	rte_spinlock_unlock(&buf->lock);
 	cache->count += n;
 }
