@@ -47,8 +47,10 @@ class Run:
             warnings.warn(f"{script}: {AGAIN}\n{self.out[:self.out.index(AGAIN)][-3000:]}")
         if re.search(r"^E: |apt-get update:", self.out, re.MULTILINE):      # apt's own errors
             cannot("Debian's packages cannot be fetched")
+        # Empty where hvsim did not end: guest.sh says why.
         stats = folder / "stats.json"
-        self.stats = json.loads(stats.read_text()) if stats.exists() else None
+        text = stats.read_text() if stats.exists() else ""
+        self.stats = json.loads(text) if text else None
 
     def guest(self):
         return self.stats["guests"][0]["counters"]
