@@ -20,7 +20,7 @@ pytestmark = pytest.mark.full
 LONG = pytest.mark.long         # more of the same: with devtools/test.sh --long
 GUEST = TREE / "devtools/guest.sh"
 SCRIPTS = TREE / "app/test/scenarios/guest"
-AGAIN = "TRIPLE FAULT IN THE EMULATED MACHINE"
+AGAIN = "THE EMULATED MACHINE BROKE"
 # As the machine is emulated, and others may use this one.
 SECONDS = 600
 TWO_NICS = ["--nic", "name=a,mac=00:15:5d:00:00:0a,queues=4", "--nic", "name=b,queues=4"]
@@ -142,6 +142,7 @@ case $kind in
 f) echo "FAILED: second" >>"$job/console.log" ;;
 esac
 case $kind in
+x) exit 0 ;;
 g) echo 0 >"$job/status" ;;
 *) echo "hvsim: warning: CPU 1: triple fault: at fff0" >"$job/hvsim.log" ;;
 esac
@@ -150,8 +151,9 @@ echo 0 >"$job/hvsim.status"
 
 
 @pytest.mark.parametrize("runs, used, good", [
-    ("g", 1, True), ("tg", 2, True), ("tt", 2, False), ("fg", 1, False)])
-def test_a_nested_guest_is_repeated_once_after_a_triple_fault_and_no_complaint(
+    ("g", 1, True), ("tg", 2, True), ("tt", 2, False), ("xg", 2, True), ("xx", 2, False),
+    ("fg", 1, False)])
+def test_a_nested_guest_is_repeated_once_when_its_machine_breaks_and_it_has_no_complaint(
         tmp_path, runs, used, good):
     need_program("busybox")
     need_program("cpio")
