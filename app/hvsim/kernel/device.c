@@ -158,6 +158,10 @@ channel_destroy(struct hv_channel *channel)
 		monitor_channel_closed(channel);
 	tree_channel_remove(channel);
 	monitor_channel_remove(channel);
+	/* With a file of sysfs goes what is mapped of it, under whoever touches it (seen
+	 * on 6.1 and 6.12.117: SIGBUS). The primary's are mapped from /dev/uio. */
+	if (channel->index > 0)
+		shm_end(&channel->ring);
 	grave_bury(device->vm, &channel->ring);
 	while (*link != channel)
 		link = &(*link)->next;

@@ -5,7 +5,8 @@
  * thread that waits for a processor in the middle of a burst. So it lasts until
  * every thread of the guest has passed twice - once to notice the rescind, once
  * to leave what it was at - where a thread has passed when it is seen asleep, or
- * has run for longer than any burst takes.
+ * has run for longer than any burst takes. (Subchannels' rings, which are mapped
+ * from sysfs, go at once: device.c.)
  */
 
 #include <dirent.h>
@@ -138,8 +139,7 @@ grave_due(const struct grave *grave)
 static void
 grave_free(struct grave *grave)
 {
-	shm_revoke(&grave->shm);
-	shm_destroy(&grave->shm);
+	shm_end(&grave->shm);
 	free(grave);
 }
 
@@ -203,8 +203,7 @@ grave_bury(struct kern_vm *vm, struct shm *shm)
 	shm_unmap(shm);
 	if (graves == NULL || grave == NULL || shm->bytes == 0 || shm->fd < 0) {
 		free(grave);
-		shm_revoke(shm);
-		shm_destroy(shm);
+		shm_end(shm);
 		return;
 	}
 	*grave = (struct grave) {

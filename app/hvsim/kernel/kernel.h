@@ -62,6 +62,8 @@ int shm_create(struct shm *shm, const char *name, uint64_t bytes);
 void shm_destroy(struct shm *shm);
 /* Takes the pages away from whoever still maps them. */
 void shm_revoke(struct shm *shm);
+/* Revokes and destroys; also one that is no more. */
+void shm_end(struct shm *shm);
 /* From the SIGBUS handler: the guest cut memory short that is mapped here; puts
  * private zeros in its place. False if addr is in none of it. */
 bool shm_fault(const void *addr);

@@ -122,3 +122,10 @@ shm_revoke(struct shm *shm)
 		log_warning("memory of %llu bytes could not be revoked",
 			(unsigned long long)shm->bytes);
 }
+
+void
+shm_end(struct shm *shm)
+{
+	shm_revoke(shm);
+	shm_destroy(shm);
+}

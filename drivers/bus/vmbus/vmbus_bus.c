@@ -21,6 +21,7 @@
 #include <rte_memory.h>
 
 #include "vmbus_driver.h"
+#include "vmbus_guard.h"
 #include "vmbus_isolation.h"
 #include "vmbus_log.h"
 
@@ -463,6 +464,14 @@ vmbus_driver_unregister(struct vmbus_driver *driver)
 	TAILQ_REMOVE(&drivers, driver, next);
 }
 
+/* For applications that let EAL handle SIGBUS (rte_dev_hotplug_handle_enable()):
+ * 0 if it was ours and is mended, 1 if it was not ours. */
+static int
+bus_sigbus(const void *address)
+{
+	return vmbus_guard_fault(address) ? 0 : 1;
+}
+
 static struct rte_bus vmbus_bus = {
 	.scan = bus_scan,
 	VMBUS_COMPAT_OP(probe, bus_probe),
@@ -472,6 +481,7 @@ static struct rte_bus vmbus_bus = {
 	.get_iommu_class = bus_get_iommu_class,
 	VMBUS_COMPAT_OP(dev_iterate, bus_dev_iterate),
 	VMBUS_COMPAT_OP(cleanup, bus_cleanup),
+	.sigbus_handler = bus_sigbus,
 };
 
 /* ---- loading ---- */

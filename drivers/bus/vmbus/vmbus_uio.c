@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmbus_guard.h"
 #include "vmbus_wire.h"
 
 /* The largest pair of rings that a kernel gives a subchannel: 2 + 2 MiB and two
@@ -66,6 +67,8 @@ window_reserve(const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT], struct vmbus_m
 		return -errno;
 	maps->window = window;
 	maps->window_bytes = bytes;
+	/* Best effort: what cannot be guarded is what it was. */
+	(void)vmbus_guard_add(window, bytes);
 	return 0;
 }
 
@@ -159,6 +162,7 @@ vmbus_uio_unmap(struct vmbus_maps *maps)
 		unmap_one(&maps->ring[slot]);
 	for (unsigned int i = 0; i < UIO_MAP_COUNT; i++)
 		unmap_one(&maps->map[i]);
+	vmbus_guard_remove(maps->window);
 	if (maps->window != NULL)
 		munmap(maps->window, maps->window_bytes);
 	maps->window = NULL;

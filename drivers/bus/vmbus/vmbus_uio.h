@@ -7,7 +7,8 @@
  * maps; knows no DPDK. All maps of a device lie inside one window of address
  * space, reserved first, so that another process can put them at the same
  * addresses; every map is populated at once, because a page that is touched
- * for the first time after the host took the device away is a SIGBUS.
+ * for the first time after the host took the device away is a SIGBUS. Some are
+ * one then although they were touched: vmbus_guard.h.
  */
 
 #include <stdbool.h>
