@@ -18,6 +18,7 @@ mbuf is out, and descriptors, mappings, heap and hvsim's own stay as they were.
 """
 
 import argparse
+import json
 import os
 import random
 import re
@@ -310,8 +311,29 @@ class Soak:
             return [p["counters"]["gen_received"] for p in self.host("counters")["ports"]
                     if p["name"].startswith("gen")]
         before = received()
-        wait_until(lambda: all(b > a + 50 for a, b in zip(before, received())), 30,
-                   f"frames arrive at both generators after operation {self.ops} ({self.op})")
+        try:
+            wait_until(lambda: all(b > a + 50 for a, b in zip(before, received())), 30,
+                       f"frames arrive at both generators after operation {self.ops} ({self.op})")
+        except (Exception, pytest.fail.Exception) as err:
+            raise Broken(f"{err}\n{self.state(before, received())}") from err
+
+    def state(self, before, after):
+        """What both ends say of a stall, twice, so that what still moves is seen."""
+        text = [f"generators received {before}, then {after}",
+                f"{self.rx_queues} receive and {self.tx_queues} transmit queues"]
+        for _ in range(2):
+            text.append(json.dumps(self.host("counters")))
+            for port in self.number.values():
+                text.append(f"port {port}: " + ", ".join(
+                    f"{name} {value}" for name, value in self.pmd.xstats(port).items() if value))
+            time.sleep(0.5)
+        for port in self.number.values():
+            text.append(self.pmd(f"show port info {port}", f"show port {port} rss reta 128 "
+                                 "(0xffffffffffffffff,0xffffffffffffffff)",
+                                 *(f"show rxq info {port} {q}" for q in range(self.rx_queues)),
+                                 *(f"show txq info {port} {q}" for q in range(self.tx_queues))))
+        text.append(self.pmd("show config fwd"))
+        return "\n".join(text + self.logged[-20:])
 
     def step(self):
         self.op = self.rng.choice(self.OPS)
