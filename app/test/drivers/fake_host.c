@@ -578,6 +578,8 @@ fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet
 	if (header->type == VMBUS_PACKET_COMPLETION) {
 		if (fake_host->acks_owed-- == 0)
 			wrong("an acknowledgement of nothing");
+		if (fake_host->acked != NULL)
+			fake_host->acked(header->transaction_id);
 	} else {
 		packet_nvsp(header, packet);
 	}

@@ -105,6 +105,8 @@ struct fake_host {
 	unsigned int by_section, by_page;
 	unsigned int acks_owed;
 	bool link_down;
+	/* Told of each acknowledgement of a transfer; NULL: they are only counted. */
+	void (*acked)(uint64_t transaction_id);
 	/* Messages of the data path; without it there must be none. */
 	void (*data)(const struct vmbus_packet_header *header, const uint8_t *packet);
 
