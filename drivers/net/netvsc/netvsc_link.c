@@ -388,6 +388,9 @@ netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16
 	queues_before = RTE_MAX(dev->channel_count, 1);
 	vmbus_device_unwatch(vmbus);
 	netvsc_link_close(dev, vmbus);
+	/* To a new channel it owes a new answer; if it owes that too, going back does
+	 * not wait for it as long again. */
+	netvsc_xact_listen(dev);
 	ret = reopen_as(dev, vmbus, mtu, mtu, queues);
 	if (ret < 0)
 		back = reopen_as(dev, vmbus, mtu_before, mtu_min, queues_before);

@@ -62,7 +62,7 @@ send_once(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 static int
 send_packet(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 {
-	uint64_t deadline = netvsc_xact_clock_ms() + dev->xact.wait_ms;
+	uint64_t deadline = netvsc_xact_deadline_ms(dev);
 
 	for (unsigned int round = 0;; round++) {
 		int ret = netvsc_xact_alive(dev);
@@ -72,7 +72,7 @@ send_packet(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 		if (ret != -EAGAIN)
 			return ret;
 		if (netvsc_xact_clock_ms() >= deadline)
-			return -ETIMEDOUT;
+			return netvsc_xact_unheard(dev);
 		netvsc_xact_pause(dev, round);
 	}
 }

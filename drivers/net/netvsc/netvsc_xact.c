@@ -135,6 +135,7 @@ netvsc_xact_hurry(struct netvsc_device *dev)
 	uint32_t before_ms = dev->xact.wait_ms;
 
 	dev->xact.wait_ms = RTE_MIN(before_ms, NETVSC_LEAVE_WAIT_MS);
+	dev->xact.hurried++;
 	return before_ms;
 }
 
@@ -142,6 +143,32 @@ void
 netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms)
 {
 	dev->xact.wait_ms = before_ms;
+	dev->xact.hurried--;
+}
+
+uint64_t
+netvsc_xact_deadline_ms(const struct netvsc_device *dev)
+{
+	uint32_t wait_ms = dev->xact.wait_ms;
+
+	if (__atomic_load_n(&dev->xact.silent, __ATOMIC_RELAXED) != 0)
+		wait_ms = RTE_MIN(wait_ms, NETVSC_LEAVE_WAIT_MS);
+	return netvsc_xact_clock_ms() + wait_ms;
+}
+
+int
+netvsc_xact_unheard(struct netvsc_device *dev)
+{
+	/* A host that is only slow has more time than whoever leaves gave it. */
+	if (dev->xact.hurried == 0)
+		__atomic_store_n(&dev->xact.silent, 1, __ATOMIC_RELAXED);
+	return -ETIMEDOUT;
+}
+
+void
+netvsc_xact_listen(struct netvsc_device *dev)
+{
+	__atomic_store_n(&dev->xact.silent, 0, __ATOMIC_RELAXED);
 }
 
 /* ---- waiting ---- */
@@ -197,7 +224,7 @@ int
 netvsc_xact_wait(struct netvsc_device *dev)
 {
 	struct netvsc_xact *xact = &dev->xact;
-	uint64_t deadline = netvsc_xact_clock_ms() + xact->wait_ms;
+	uint64_t deadline = netvsc_xact_deadline_ms(dev);
 	int ret = 0;
 
 	for (unsigned int round = 0; !xact_done(xact); round++) {
@@ -212,7 +239,7 @@ netvsc_xact_wait(struct netvsc_device *dev)
 	/* It may have come between the last look and now: then it counts. */
 	if (!xact_done(xact)) {
 		xact->timeouts += ret == -ETIMEDOUT;
-		return ret;
+		return ret == -ETIMEDOUT ? netvsc_xact_unheard(dev) : ret;
 	}
 	return xact->refused != NVSP_STATUS_NONE ? -EIO : (int)xact->reply_bytes;
 }
@@ -274,7 +301,7 @@ page_free(struct netvsc_xact *xact, unsigned int count)
 int
 netvsc_xact_page_claim(struct netvsc_device *dev, unsigned int count)
 {
-	uint64_t deadline = netvsc_xact_clock_ms() + dev->xact.wait_ms;
+	uint64_t deadline = netvsc_xact_deadline_ms(dev);
 	int page;
 
 	for (unsigned int round = 0; (page = page_free(&dev->xact, count)) < 0; round++) {
@@ -283,7 +310,7 @@ netvsc_xact_page_claim(struct netvsc_device *dev, unsigned int count)
 		if (ret < 0)
 			return ret;
 		if (netvsc_xact_clock_ms() >= deadline)
-			return -ETIMEDOUT;
+			return netvsc_xact_unheard(dev);
 		netvsc_xact_pause(dev, round);
 	}
 	return page;
@@ -356,6 +383,7 @@ netvsc_xact_completion(struct netvsc_device *dev, uint64_t transaction_id,
 	struct netvsc_xact *xact = &dev->xact;
 	bool known, awaited;
 
+	netvsc_xact_listen(dev);
 	rte_spinlock_lock(&xact->lock);
 	known = page_complete(xact, transaction_id);
 	awaited = xact->kind != NETVSC_REPLY_NONE && xact->transaction_id == transaction_id;
@@ -394,6 +422,7 @@ netvsc_xact_rndis(struct netvsc_device *dev, const void *message, uint32_t bytes
 {
 	struct rndis_header header;
 
+	netvsc_xact_listen(dev);
 	if (bytes < sizeof(header)) {
 		netvsc_notify_malformed(dev);
 		return;
@@ -418,6 +447,7 @@ void
 netvsc_xact_inband(struct netvsc_device *dev, const void *payload, uint32_t bytes,
 	uint64_t transaction_id)
 {
+	netvsc_xact_listen(dev);
 	RTE_SET_USED(transaction_id);   /* hosts do not wait for our completion */
 	netvsc_notify_inband(dev, payload, bytes);
 }

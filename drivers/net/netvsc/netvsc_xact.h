@@ -24,7 +24,7 @@
 #define NETVSC_REPLY_BYTES 4224u
 /* How long a host may take: Azure was seen to take 15 s. */
 #define NETVSC_REPLY_WAIT_MS 60000u
-#define NETVSC_LEAVE_WAIT_MS 2000u
+#define NETVSC_LEAVE_WAIT_MS 2000u      /* whoever leaves, or was not answered before */
 
 /* RNDIS requests lie in memory that the host reads: one page of the host each.
  * One that timed out stays the host's until it is completed; this many may. */
@@ -53,6 +53,8 @@ struct netvsc_notified {
 struct netvsc_xact {
 	pthread_mutex_t mutex;      /* process-shared, robust, recursive */
 	uint32_t wait_ms;           /* NETVSC_REPLY_WAIT_MS; tests have less time */
+	uint32_t hurried;           /* by how many that have not relaxed yet */
+	uint32_t silent;            /* atomic: a wait passed in vain, and nothing was heard since */
 	uint32_t next_request_id;
 	uint16_t generation;        /* of control transaction ids */
 	char fault[160];            /* what netvsc_fault() said last */
@@ -94,6 +96,16 @@ void netvsc_xact_unlock(struct netvsc_device *dev);
  * with what this returns, 2 s for each request at most. Under the control lock. */
 uint32_t netvsc_xact_hurry(struct netvsc_device *dev);
 void netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms);
+
+/*
+ * When a wait that begins now is over. A host that let a whole one pass is silent
+ * until it is heard on the control path again, or netvsc_xact_listen(): until then
+ * nobody waits longer for it than whoever leaves. netvsc_xact_unheard() says that
+ * a wait passed, and returns -ETIMEDOUT.
+ */
+uint64_t netvsc_xact_deadline_ms(const struct netvsc_device *dev);
+int netvsc_xact_unheard(struct netvsc_device *dev);
+void netvsc_xact_listen(struct netvsc_device *dev);
 
 /* ---- one request; all under the control lock ---- */
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A host that does not answer: what each operation of a port returns then, and how
+ * long it waits. The clock is the test's, and only waiting moves it, so what is
+ * measured are the driver's waits and nothing else.
+ */
+
+#include "fake_data.h"
+
+#include <stdlib.h>
+
+#include "netvsc_ethdev.h"
+#include "netvsc_event.h"
+#include "netvsc_link.h"
+#include "netvsc_ndis.h"
+#include "netvsc_queue.h"
+
+#define FULL_MS NETVSC_REPLY_WAIT_MS
+#define SHORT_MS NETVSC_LEAVE_WAIT_MS
+/* A wait ends at the first look after its time. */
+#define LOOK_MS 5u
+/* More requests than there is memory for. */
+#define ROUNDS (NETVSC_REQUESTS + 2)
+/* Stop: one request, a second for messages under way, and leave of the host. */
+#define STOP_MS (2 * SHORT_MS + 2000u)
+/* Reset: leave, one answer on the new channel, leave, and the way back: as briefly if
+ * nothing was heard at all. */
+#define RESET_MS (SHORT_MS + FULL_MS + 3 * SHORT_MS)
+#define RESET_HEARD_MS (RESET_MS + FULL_MS)
+
+/* ---- kinds of silence ---- */
+
+static bool
+says_nothing(struct fake_held *answer)
+{
+	(void)answer;
+	return false;
+}
+
+static bool
+never_answers(struct fake_held *answer)
+{
+	return answer->type == VMBUS_PACKET_COMPLETION;
+}
+
+static bool
+never_completes(struct fake_held *answer)
+{
+	return answer->type != VMBUS_PACKET_COMPLETION;
+}
+
+static const struct silence {
+	const char *name;
+	bool (*meddle)(struct fake_held *answer);
+	bool deaf;
+	/* Requests succeed all the same as long as there is memory for them. */
+	bool answers;
+	uint32_t reset_ms;          /* at most */
+} silences[] = {
+	{ "says nothing", says_nothing, false, false, RESET_MS },
+	{ "takes requests and answers none", never_answers, false, false, RESET_HEARD_MS },
+	{ "answers and never gives memory back", never_completes, false, true, RESET_MS },
+	{ "reads nothing", NULL, true, false, RESET_MS },
+};
+
+static void
+silent(struct fake_data *d, const struct silence *silence)
+{
+	d->host->meddle = silence == NULL ? NULL : silence->meddle;
+	d->host->set.deaf = silence != NULL && silence->deaf;
+}
+
+/* ---- a port's requests ---- */
+
+static int
+promiscuous(struct rte_eth_dev *eth)
+{
+	return eth->dev_ops->promiscuous_enable(eth);
+}
+
+static int
+all_multicast(struct rte_eth_dev *eth)
+{
+	return eth->dev_ops->allmulticast_enable(eth);
+}
+
+/* Another one each time. */
+static int
+mac_address(struct rte_eth_dev *eth)
+{
+	static struct rte_ether_addr mac = { { 2, 1, 2, 3, 4, 5 } };
+
+	mac.addr_bytes[5]++;
+	return eth->dev_ops->mac_addr_set(eth, &mac);
+}
+
+static const struct request {
+	const char *name;
+	int (*run)(struct rte_eth_dev *eth);
+} requests[] = {
+	{ "promiscuous_enable", promiscuous },
+	{ "allmulticast_enable", all_multicast },
+	{ "mac_addr_set", mac_address },
+};
+
+/* ---- the port ---- */
+
+static struct fake_data *
+port_start(void)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .data_room = 2048 });
+
+	netvsc_ethdev_init(d->eth);
+	d->eth->device = &d->host->vmbus.device;
+	d->host->dev.xact.wait_ms = FULL_MS;
+	assert_int_equal(netvsc_ndis_set_receiving(&d->host->dev, true), 0);
+	return d;
+}
+
+static void
+port_stop(struct fake_data *d)
+{
+	netvsc_event_cancel(&d->host->dev);
+	d->host->errors = 0;
+	fake_data_stop(d);
+}
+
+static void
+receives_and_sends(struct fake_data *d)
+{
+	static const uint8_t bytes[60] = { 2 };
+	const struct fake_frame frame = { .data = bytes, .bytes = sizeof(bytes) };
+	struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0), *pkts[4];
+
+	d->held_count = 0;              /* of the link before */
+	fake_data_send(d, &frame, 1);
+	assert_int_equal(fake_rx(d, pkts, 4), 1);
+	rte_pktmbuf_free(pkts[0]);
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	fake_settle(d);
+}
+
+/* An operation that returns `wanted` after a wait of least to most ms. */
+#define EXPECT(d, silence, what, call, wanted, least_ms, most_ms) do { \
+	const int64_t begun = (int64_t)netvsc_xact_clock_ms(); \
+	const int ret_of_call = (call); \
+	const int64_t waited = (int64_t)netvsc_xact_clock_ms() - begun; \
+	if (ret_of_call != (wanted)) \
+		fail_msg("a host that %s: %s: %d", (silence)->name, what, ret_of_call); \
+	if (waited < (int64_t)(least_ms) || waited > (int64_t)(most_ms)) \
+		fail_msg("a host that %s: %s waited %u ms", (silence)->name, what, \
+			(unsigned int)waited); \
+} while (0)
+
+/* One request; *unheard: one before it was waited for in vain. */
+static void
+ask(struct fake_data *d, const struct silence *silence, const struct request *r, bool *unheard)
+{
+	const int64_t begun = (int64_t)netvsc_xact_clock_ms();
+	const int ret = r->run(d->eth);
+	const int64_t waited = (int64_t)netvsc_xact_clock_ms() - begun;
+	const int64_t least = *unheard ? 0 : FULL_MS;
+
+	if (ret == 0 && silence->answers && waited <= LOOK_MS)
+		return;
+	if (ret != -ETIMEDOUT || waited < least ||
+	    waited > (*unheard ? 0 : FULL_MS) + (int64_t)(SHORT_MS + LOOK_MS))
+		fail_msg("a host that %s: %s: %d after %u ms", silence->name, r->name, ret,
+			(unsigned int)waited);
+	*unheard = true;
+}
+
+/* Conformance: 25. */
+static void
+only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take(void **state)
+{
+	(void)state;
+	for (unsigned int s = 0; s < RTE_DIM(silences); s++) {
+		const struct silence *silence = &silences[s];
+		struct fake_data *d = port_start();
+		bool unheard = false;
+
+		silent(d, silence);
+		for (unsigned int i = 0; i < ROUNDS * RTE_DIM(requests); i++)
+			ask(d, silence, &requests[i % RTE_DIM(requests)], &unheard);
+		assert_true(unheard);
+		EXPECT(d, silence, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, 0, STOP_MS);
+		EXPECT(d, silence, "reset", d->eth->dev_ops->dev_reset(d->eth), -ETIMEDOUT, FULL_MS,
+			silence->reset_ms);
+		silent(d, NULL);
+		EXPECT(d, silence, "reset when it is back", d->eth->dev_ops->dev_reset(d->eth), 0, 0,
+			LOOK_MS);
+		EXPECT(d, silence, "start", d->eth->dev_ops->dev_start(d->eth), 0, 0, LOOK_MS);
+		receives_and_sends(d);
+		port_stop(d);
+	}
+}
+
+/* Conformance: 25. */
+static void
+a_host_that_is_heard_again_has_as_long_as_before(void **state)
+{
+	const struct silence *nothing = &silences[0];
+	struct fake_data *d = port_start();
+	const uint32_t speed = 400000000;
+	struct rte_mbuf *pkts[4];
+
+	(void)state;
+	silent(d, nothing);
+	EXPECT(d, nothing, "first", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	EXPECT(d, nothing, "second", all_multicast(d->eth), -ETIMEDOUT, 0, SHORT_MS + LOOK_MS);
+	/* By itself it says something: whoever drains the channel hears it. */
+	fake_host_indicate(NDIS_STATUS_LINK_SPEED_CHANGE, &speed, sizeof(speed));
+	assert_int_equal(fake_rx(d, pkts, 4), 0);
+	EXPECT(d, nothing, "third", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	EXPECT(d, nothing, "answered", promiscuous(d->eth), 0, 0, LOOK_MS);
+	silent(d, nothing);
+	EXPECT(d, nothing, "fourth", mac_address(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	port_stop(d);
+}
+
+static void
+a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has(void **state)
+{
+	const struct silence *nothing = &silences[0];
+	struct fake_data *d = port_start();
+
+	(void)state;
+	silent(d, nothing);
+	EXPECT(d, nothing, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, SHORT_MS, STOP_MS);
+	EXPECT(d, nothing, "request", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	receives_and_sends(d);
+	port_stop(d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take),
+		cmocka_unit_test(a_host_that_is_heard_again_has_as_long_as_before),
+		cmocka_unit_test(a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has),
+	};
+
+	rte_log_set_global_level(RTE_LOG_EMERG);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
