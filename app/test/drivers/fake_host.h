@@ -72,6 +72,7 @@ struct fake_settings {
 	bool notify;                /* every notification there is before each answer */
 	bool foreign;               /* answers to nobody before each answer */
 	bool deaf;                  /* reads nothing */
+	bool spoils_words;          /* what the guest alone writes in the ring pages: see show */
 	bool answer_first;          /* RNDIS answers come before the completion */
 };
 

@@ -26,6 +26,19 @@ ring_page(bool to_guest)
 	return (void *)(fake_world.rings + (to_guest ? FAKE_RING_BYTES : 0));
 }
 
+/* How far the guest has written, and read. A host that spoils these words for the
+ * guest goes on with what it knew. */
+static uint32_t
+guest_index(bool to_guest)
+{
+	const struct vmbus_ring_page *page = ring_page(to_guest);
+	const struct vmbus_channel *channel = &fake_world.channel;
+
+	if (fake_host->set.spoils_words)
+		return to_guest ? channel->rx.published : channel->tx.published;
+	return __atomic_load_n(to_guest ? &page->read_index : &page->write_index, __ATOMIC_ACQUIRE);
+}
+
 static void
 ring_bytes(bool to_guest, uint32_t at, void *buffer, uint32_t bytes)
 {
@@ -46,7 +59,8 @@ ring_write(const void *packet, uint32_t bytes)
 	const uint64_t footer = (uint64_t)fake_world.rx_write << 32;
 	struct vmbus_ring_page *page = ring_page(true);
 	uint8_t copy[1024];
-	uint32_t used = (fake_world.rx_write + FAKE_RING_DATA_BYTES - page->read_index) % FAKE_RING_DATA_BYTES;
+	uint32_t used = (fake_world.rx_write + FAKE_RING_DATA_BYTES - guest_index(true)) %
+		FAKE_RING_DATA_BYTES;
 
 	assert_true(bytes + 8 + used < FAKE_RING_DATA_BYTES - 8);
 	memcpy(copy, packet, bytes);
@@ -88,7 +102,7 @@ host_act(void)
 {
 	struct vmbus_ring_page *page = ring_page(false);
 
-	while (!fake_host->set.deaf && fake_world.tx_read != __atomic_load_n(&page->write_index, __ATOMIC_ACQUIRE)) {
+	while (!fake_host->set.deaf && fake_world.tx_read != guest_index(false)) {
 		struct vmbus_packet_header header;
 		uint8_t packet[2048];
 		uint32_t bytes;
