@@ -35,6 +35,7 @@ extern struct fake_world {
 	struct fake_held held[FAKE_HELD_MAX];
 	unsigned int held_count;
 	bool acting;
+	bool confused;                  /* by its own lies: it reads no further */
 	struct rte_eth_dev_data data;
 } fake_world;
 
