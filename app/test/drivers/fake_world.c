@@ -17,6 +17,7 @@ int netvsc_logtype_init, netvsc_logtype_control, netvsc_logtype_rx, netvsc_logty
 
 struct fake_world fake_world;
 struct fake_host *fake_host = &fake_world.host;
+struct fake_memory fake_memory = { .left = UINT64_MAX };
 
 /* ---- the host's ring ends ---- */
 
@@ -227,10 +228,16 @@ rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket
 
 	RTE_SET_USED(type);
 	RTE_SET_USED(socket);
+	if (fake_memory.left != UINT64_MAX && fake_memory.left-- == 0) {
+		fake_memory.left = UINT64_MAX;
+		fake_memory.failed = true;
+		return NULL;
+	}
 	align = RTE_MAX(align, (unsigned int)sizeof(void *));
 	p = aligned_alloc(align, (size + align - 1) / align * align);
-	if (p != NULL)
-		memset(p, 0, size);
+	assert_non_null(p);
+	memset(p, 0, size);
+	fake_memory.out++;
 	return p;
 }
 
@@ -249,6 +256,7 @@ rte_malloc(const char *type, size_t size, unsigned int align)
 void
 rte_free(void *p)
 {
+	fake_memory.out -= p != NULL;
 	free(p);
 }
 

@@ -39,6 +39,14 @@ extern struct fake_world {
 	struct rte_eth_dev_data data;
 } fake_world;
 
+/* EAL's memory: after `left` more allocations one fails, then no other; `out` of them
+ * are not freed. */
+extern struct fake_memory {
+	uint64_t left;                  /* UINT64_MAX: none fails */
+	bool failed;
+	uint64_t out;
+} fake_memory;
+
 /* Puts a packet into the ring to the guest. */
 struct fake_packet {
 	uint16_t type;
