@@ -18,6 +18,8 @@
 #include "../core/util.h"
 
 #define ARMED_MAX 16u
+/* For so many rounds of nothing a flipped byte stays as it is: some 50 ns. */
+#define FLIP_PAUSE 32u
 /* What a lie is about is not a kind of message but a field; see lie.h. */
 #define FAULT_LIE ((enum fault_message)(FAULT_MESSAGE_COUNT + 1))
 #define RNDIS_STATUS_OFFSET 12u         /* of every RNDIS completion */
@@ -30,6 +32,7 @@ enum fault_action {
 	ACTION_WRITE,           /* a field is another one */
 	ACTION_NOTE,            /* an unsolicited message comes first */
 	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
+	ACTION_FLIP,            /* bytes become others and are put back, often */
 	ACTION_LIE,
 };
 
@@ -67,6 +70,8 @@ static const struct fault {
 		offsetof(struct vmbus_packet_header, length_8b), 2, 0, 1 },
 	{ "completion-id", "a completion has this transaction id", FAULT_COMPLETION, ACTION_WRITE,
 		0, 8, 0, 1 },
+	{ "flip", "bytes change, value= times, while the guest reads them, and are put back",
+		FAULT_SHOWN, ACTION_FLIP, 0, 0, 200, 0 },
 	{ "lie", "any field of any message is another one; needs message= and field=", FAULT_LIE,
 		ACTION_LIE, 0, 0, 0, 1 },
 };
@@ -114,8 +119,24 @@ clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* The guest runs on another processor: it sees the one or the other, or both. */
+static void
+flip(struct armed *a, uint8_t *bytes, uint32_t n)
+{
+	for (uint64_t i = 0; i < a->value && n != 0; i++) {
+		uint8_t *at = bytes + rng_below(&a->rng, n);
+		const uint8_t truth = *at;
+		const uint8_t other = (uint8_t)(truth ^ (1 + rng_below(&a->rng, UINT8_MAX)));
+
+		__atomic_store_n(at, other, __ATOMIC_RELAXED);
+		for (volatile unsigned int pause = 0; pause < FLIP_PAUSE; pause++)
+			;
+		__atomic_store_n(at, truth, __ATOMIC_RELAXED);
+	}
+}
+
 static enum fault_verdict
-act(const struct armed *a, void *bytes, uint32_t n)
+act(struct armed *a, void *bytes, uint32_t n)
 {
 	const struct fault *fault = a->fault;
 	uint8_t *at = (uint8_t *)bytes + fault->offset;
@@ -124,6 +145,10 @@ act(const struct armed *a, void *bytes, uint32_t n)
 		return FAULT_DROP;
 	if (fault->action == ACTION_NOTE)
 		return FAULT_NOTE;
+	if (fault->action == ACTION_FLIP) {
+		flip(a, bytes, n);
+		return FAULT_PASS;
+	}
 	if (!range_ok(fault->offset, fault->bytes, n))
 		return FAULT_PASS;
 	if (fault->action == ACTION_RENAME) {

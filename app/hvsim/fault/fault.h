@@ -36,6 +36,7 @@
 	M(RANGES, "ranges", "ranges of a transfer of frames") \
 	M(TRANSFER, "transfer", "descriptor of a transfer of frames") \
 	M(PACKET, "packet", "descriptor of any packet in the guest's receive ring") \
+	M(SHOWN, "shown", "packets just published, and the first header they point to") \
 	M(COMPLETION, "completion", "transaction id of a completion") \
 	M(RETURN, "return", "transaction id by which the guest completes a transfer")
 

@@ -44,15 +44,34 @@ channel_interrupt(struct vsp_channel *channel)
 	channel->nic->transport->interrupt(channel->handle);
 }
 
+/* What the guest may be reading by now: the packets from `from` on, and the message
+ * that the last transfer's first range is about. */
+static void
+shown_faults(struct vsp_channel *channel, uint32_t from)
+{
+	const uint32_t header_bytes = sizeof(struct rndis_packet) + 2 * sizeof(struct rndis_ppi);
+	const struct host_tx_ring *ring = &channel->to_guest;
+	const struct vsp_nic *nic = channel->nic;
+
+	if (ring->committed > from)
+		fault_at(FAULT_SHOWN, ring->data + from, ring->committed - from);
+	if (ring->committed != from && channel->ranges != NULL && nic->recv_base != NULL &&
+	    range_ok(channel->ranges[0].byte_offset, header_bytes, nic->recv_bytes))
+		fault_at(FAULT_SHOWN, nic->recv_base + channel->ranges[0].byte_offset, header_bytes);
+}
+
 void
 channel_commit(struct vsp_channel *channel)
 {
+	const uint32_t before = channel->to_guest.committed;
 	bool interrupt;
 
 	if (channel->state == CHANNEL_CLOSED)
 		return;
 	interrupt = host_rx_ring_publish(&channel->from_guest);
 	interrupt |= host_tx_ring_publish(&channel->to_guest);
+	if (unlikely(fault_armed != 0))
+		shown_faults(channel, before);
 	if (interrupt)
 		channel_interrupt(channel);
 }

@@ -4,12 +4,14 @@
  * asks is shown by the scenarios. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -374,6 +376,49 @@ every_lie_writes_its_field_and_nothing_else(void **state)
 	assert_true(lie_count > 150);
 }
 
+/* ---- bytes that change while they are read ---- */
+
+struct reader {
+	const uint8_t *bytes;
+	uint32_t n;
+	bool saw;               /* atomic: another byte than the truth */
+	bool enough;            /* atomic */
+};
+
+static void *
+reader_run(void *arg)
+{
+	struct reader *reader = arg;
+
+	while (!__atomic_load_n(&reader->enough, __ATOMIC_RELAXED))
+		for (uint32_t i = 0; i < reader->n; i++)
+			if (__atomic_load_n(&reader->bytes[i], __ATOMIC_RELAXED) != 0x5a)
+				__atomic_store_n(&reader->saw, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+bytes_change_while_another_thread_reads_them_and_are_put_back(void **state)
+{
+	uint8_t bytes[24];
+	struct reader reader = { bytes, sizeof(bytes), false, false };
+	const time_t end = time(NULL) + 60;
+	pthread_t thread;
+
+	(void)state;
+	memset(bytes, 0x5a, sizeof(bytes));
+	arm("flip:value=1000,seed=3");
+	assert_int_equal(pthread_create(&thread, NULL, reader_run, &reader), 0);
+	while (!__atomic_load_n(&reader.saw, __ATOMIC_RELAXED) && time(NULL) < end)
+		assert_int_equal(fault_at(FAULT_SHOWN, bytes, sizeof(bytes)), FAULT_PASS);
+	__atomic_store_n(&reader.enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(reader.saw);
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], 0x5a);
+	assert_int_equal(fault_at(FAULT_SHOWN, bytes, 0), FAULT_PASS);
+}
+
 int
 main(void)
 {
@@ -400,6 +445,8 @@ main(void)
 			disarm_all),
 		cmocka_unit_test_teardown(a_lie_that_cannot_be_told_is_refused,
 			disarm_all),
+		cmocka_unit_test_teardown(
+			bytes_change_while_another_thread_reads_them_and_are_put_back, disarm_all),
 		cmocka_unit_test_teardown(every_lie_writes_its_field_and_nothing_else,
 			disarm_all),
 	};

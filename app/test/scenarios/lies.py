@@ -29,6 +29,6 @@ def fields(server):
     return [(message, field) for message, names in lies.items() for field in names]
 
 
-def fired(server):
+def fired(server, fault="lie"):
     answer = server.ctl("faults")
-    return {f["name"]: f["fired"] for f in answer.get("result", answer)["faults"]}["lie"]
+    return {f["name"]: f["fired"] for f in answer.get("result", answer)["faults"]}[fault]

@@ -5,6 +5,7 @@ import pytest
 
 import lies
 from conftest import NO_HUGE
+from faulty import FaultSoak, exchange, works
 from lines import Ops
 from test_builtin import echo_ok
 from test_bus import Tree
@@ -76,32 +77,6 @@ def test_a_page_list_of_an_isolated_guest_is_a_violation(machine, plugin):
 
 # ---- lies ----
 
-def exchange(ops, n=16):
-    """Frames out and back; how many came."""
-    ops("tx", n=n, bytes=100, seconds=60)
-    got = ops("rx", n=n, ms=400, seconds=60)["got"]
-    ops("reap", ms=5, seconds=60)
-    return got
-
-
-def works(ops):
-    """The port as it is after the lie: by itself, or after stop and start, or after
-    a reset."""
-    if exchange(ops) == 16:
-        return "by itself"
-    if ops("stop", seconds=90)["ret"] == 0 and ops("start", seconds=90)["ret"] == 0:
-        ops("rx", n=10000, ms=50)
-        if exchange(ops) == 16:
-            return "restarted"
-    ops("stop", seconds=90)
-    ops.ok("reset", seconds=200)
-    ops.configure()
-    ops.ok("start")
-    ops("rx", n=10000, ms=50)
-    assert exchange(ops) == 16, ops.text()
-    return "reset"
-
-
 @pytest.mark.full
 @pytest.mark.conformance(19, 20, 21, 22)
 @pytest.mark.parametrize("messages", [lies.DATA[:2], lies.DATA[2:6], lies.DATA[6:8],
@@ -127,3 +102,26 @@ def test_after_a_lie_the_port_works_again_and_nothing_is_missing(machine, plugin
     ops("stop", seconds=90)
     missing = ops("missing")
     assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, (missing, outcomes)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(19, 21, 22)
+def test_bytes_that_change_while_the_driver_reads_them_do_no_harm(machine, plugin):
+    """The host flips bytes of what it has just published, and of the headers behind
+    it, hundreds of times while the driver polls on another processor."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    server.ctl("fault", "arm", "flip:value=300,seed=7")
+    for _ in range(60):
+        exchange(ops, 8)
+    server.ctl("fault", "disarm", "all")
+    assert lies.fired(server, "flip") > 100
+    works(ops)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
+@pytest.mark.full
+def test_a_minute_of_random_faults_and_changes_leaves_a_port_that_works(machine, plugin):
+    FaultSoak(machine, plugin, 20261123).run(seconds=60)

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A host that goes wrong at random while a port is used and reconfigured at
+random; from time to time it is honest, and then the port works, as it is or after
+stop and start or reset, and nothing is missing.
+
+A run is a list of steps that follows from its seed: faults are armed and disarmed
+over the control socket, operations return 0 or an errno in bounded time, frames go
+out and come back. At a rest all faults are disarmed and the accounts made: mbufs,
+allocations, and no violation of the host's rules by the driver of itself."""
+
+import random
+import time
+
+import lies
+from lines import Ops
+
+QUEUES = 2
+CALL_SECONDS = 200              # more than a reset of a silent host takes
+FRAMES = 16
+
+# What a host says about frames, or says unasked: a request is answered all the same.
+MILD = ["status:message=rndis-set", "vf-note:message=rndis-query", "frame-ppi-offset:value=V",
+        "ppi-bytes:value=V", "ppi-type:value=V", "ppi-data-offset:value=V", "range-bytes:value=V",
+        "range-offset:value=V", "transfer-id:value=V", "completion-id:value=V"]
+MILD_LIES = ["TRANSFER_RANGE", "RNDIS_PACKET", "RNDIS_PPI", "NVSP_RNDIS_COMPLETE"]
+# After these an answer may be lost, which costs whoever waits for it a minute: only while
+# frames travel.
+HARD = ["flip", "packet-bytes:value=V", "unread:count=300"]
+VALUES = [0, 1, 3, 7, 8, 16, 20, 60, 255, 4096, 0x7fffffff, 0x80000000, 0xffffffff]
+
+
+class Broken(Exception):
+    """Something that must hold does not."""
+
+
+def exchange(ops, n=FRAMES, queue=0, queues=1):
+    """Frames out and back; how many came."""
+    ops("tx", n=n, bytes=100, q=queue, seconds=60)
+    got = ops("rx", n=n, ms=400, last=queues - 1, seconds=60)["got"]
+    ops("reap", ms=5, q=queue, seconds=60)
+    return got
+
+
+def works(ops, queues=1):
+    """The port as it is after a fault: by itself, or after stop and start, or after
+    a reset."""
+    def all_queues():
+        return all(exchange(ops, queue=q, queues=queues) == FRAMES for q in range(queues))
+
+    if all_queues():
+        return "by itself"
+    if (ops("stop", seconds=CALL_SECONDS)["ret"] == 0 and
+            ops("start", seconds=CALL_SECONDS)["ret"] == 0):
+        ops("rx", n=10000, ms=50, last=queues - 1)
+        if all_queues():
+            return "restarted"
+    ops("stop", seconds=CALL_SECONDS)
+    answer = ops("reset", seconds=CALL_SECONDS)
+    assert answer["ret"] == 0, f"{answer}\n{ops.text()}"
+    ops.configure(queues)
+    ops.ok("start")
+    ops("rx", n=10000, ms=50, last=queues - 1)
+    assert all_queues(), ops.text()
+    return "reset"
+
+
+class FaultSoak:
+    """One guest, one host, one seed."""
+
+    def __init__(self, machine, plugin, seed, say=lambda line: None):
+        self.rng, self.say = random.Random(seed), say
+        self.server = machine.serve(["--nic", f"queues={QUEUES},port=echo"])
+        self.ops = Ops(self.server, plugin).up(QUEUES)
+        self.fields = [f for f in lies.fields(self.server) if f not in lies.SILENCE]
+        self.steps, self.rests, self.armed, self.outcomes, self.errors = 0, 0, 0, {}, {}
+        self.recent = []
+        self.base = None
+
+    # ---- faults ----
+
+    def lie(self, messages):
+        message, field = self.rng.choice([f for f in self.fields if f[0] in messages])
+        return f"lie:message={message},field={field},{self.rng.choice(lies.VALUES)}"
+
+    def fault(self, hard):
+        """One of them, with the occasions on which it happens."""
+        if self.rng.random() < 0.5:
+            text = self.lie([m for m in lies.DATA if hard or m in MILD_LIES])
+        else:
+            text = self.rng.choice(MILD + (HARD if hard else []))
+        text = text.replace("=V", f"={self.rng.choice(VALUES)}")
+        if "count=" not in text:
+            text += ("," if ":" in text else ":") + f"count={self.rng.choice((1, 2, 3, 20))}"
+        text += f",nth={self.rng.randint(1, 4)}"
+        if self.rng.random() < 0.3:
+            text += f",probability={self.rng.choice((10, 50, 90))},seed={self.rng.randint(1, 999)}"
+        self.server.ctl("fault", "arm", text)
+        self.armed += 1
+        self.recent.append(text)
+
+    # ---- what goes on ----
+
+    def call(self, name, **words):
+        """Any operation: 0 or an errno."""
+        answer = self.ops(name, seconds=CALL_SECONDS, **words)
+        if not -200 < answer["ret"] <= 0:
+            raise Broken(f"{name} {words}: {answer['ret']} is no errno")
+        if answer["ret"] < 0:
+            self.errors[answer["ret"]] = self.errors.get(answer["ret"], 0) + 1
+        self.recent.append(f"{name} {words} -> {answer['ret']}")
+        return answer["ret"]
+
+    def traffic(self):
+        for _ in range(self.rng.randint(1, 4)):
+            exchange(self.ops, self.rng.randint(1, 32), self.rng.randrange(QUEUES), QUEUES)
+
+    def restart(self):
+        if self.call("stop") == 0:
+            self.call("start")
+
+    def host(self):
+        """What a host does by itself."""
+        what = self.rng.choice((("link", "nic0", "down"), ("network-change", "nic0"),
+                                ("offload", "nic0"), ("speed", "nic0", "25G")))
+        self.server.ctl(*what)
+        if what[0] == "link":
+            self.server.ctl("link", "nic0", "up")
+
+    def reconfigure(self):
+        rng = self.rng
+        rng.choice((
+            lambda: self.call("promisc", on=rng.randint(0, 1)),
+            lambda: self.call("allmulti", on=rng.randint(0, 1)),
+            lambda: self.call("groups", n=rng.randint(0, 8)),
+            lambda: self.call("mtu", mtu=rng.choice((1280, 1500, 1800))),
+            lambda: self.call("reta_set", queue=rng.randrange(QUEUES)),
+            self.restart, self.host))()
+
+    def step(self):
+        """Faults, and what they are about; the hard ones while frames travel only."""
+        self.steps += 1
+        hard = self.rng.random() < 0.5
+        for _ in range(self.rng.randint(1, 3)):
+            self.fault(hard)
+        for _ in range(self.rng.randint(1, 3)):
+            if not hard:
+                self.reconfigure()
+            self.traffic()
+        self.server.ctl("fault", "disarm", "all")
+
+    # ---- rest ----
+
+    def violations(self):
+        return {k: v for k, v in self.server.counters().items() if k.startswith("violation_")}
+
+    def rest(self):
+        how = works(self.ops, QUEUES)
+        self.outcomes[how] = self.outcomes.get(how, 0) + 1
+        # From here on whatever is wrong is the driver's own doing.
+        before = self.violations()
+        for queue in range(QUEUES):
+            if exchange(self.ops, queue=queue, queues=QUEUES) != FRAMES:
+                raise Broken(f"frames are lost on queue {queue} though the host is honest")
+        if self.call("stop") != 0:
+            raise Broken("it does not stop")
+        if self.violations() != before:
+            raise Broken(f"violations of an honest host's rules: {before}, {self.violations()}")
+        missing = self.ops("missing")
+        if missing["mbufs"] != 0 or missing["tx_mbufs"] != 0:
+            raise Broken(f"mbufs are missing: {missing}")
+        self.ops.ok("reset", seconds=CALL_SECONDS)
+        self.ops.configure(QUEUES)
+        self.allocations()
+        self.ops.ok("start")
+        self.rests += 1
+        self.recent = []
+
+    def allocations(self):
+        """As many as at the first rest, after which nothing is made that stays."""
+        held = self.ops("heap")["allocations"]
+        self.base = held if self.base is None else self.base
+        if held != self.base:
+            raise Broken(f"{held} allocations, {self.base} at first")
+
+    def line(self, start):
+        return (f"soak: {time.monotonic() - start:6.0f} s, {self.steps} steps, {self.armed} faults "
+                f"armed, {self.rests} rests: {self.outcomes}; errors returned: {self.errors}")
+
+    def run(self, seconds, every=4):
+        start = said = time.monotonic()
+        self.rest()
+        while time.monotonic() < start + seconds:
+            try:
+                for _ in range(every):
+                    self.step()
+                self.rest()
+            except Exception as err:
+                raise Broken(f"step {self.steps}, after {self.recent}: {err}") from err
+            if time.monotonic() > said + 10:
+                said = time.monotonic()
+                self.say(self.line(start))
+        self.say(self.line(start))
