@@ -5,7 +5,8 @@ set -euo pipefail
 
 usage() {
 	cat <<'TEXT'
-Usage: devtools/soak.sh [--seconds N] [--seed N] [--rate RATE] [--every N] [--build DIR] [--help]
+Usage: devtools/soak.sh [--seconds N] [--seed N] [--rate RATE] [--every N] [--faults] [--build DIR]
+                        [--help]
 
 Stock testpmd forwards numbered frames both ways between two NICs of hvsim while
 it is reconfigured at random: queues, MTU, RSS, filters, addresses, VLAN, stop
@@ -16,6 +17,9 @@ a frame that is lost and not counted, a leak, or a violation of the host's rules
   --seed N      the same seed, the same operations (default: the time; printed)
   --rate RATE   of each of the two generators (default 20kpps)
   --every N     operations between two rests, where all is accounted for (20)
+  --faults      instead, one NIC whose host goes wrong at random (lies, bytes that change
+                while they are read, rings left unread) between rests at which it is
+                honest: then the port works again and nothing is missing (every 4)
   --build DIR   the build to use (default: build-test in the tree)
 TEXT
 }
@@ -29,6 +33,7 @@ while [ $# -gt 0 ]; do
 		options+=("$1" "${2:?$1 needs a value}")
 		shift
 		;;
+	--faults) options+=("$1") ;;
 	--build) build=${2:?--build needs a folder}; shift ;;
 	-h | --help) usage; exit 0 ;;
 	*) echo "soak.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;

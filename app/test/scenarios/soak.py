@@ -18,6 +18,7 @@ mbuf is out, and descriptors, mappings, heap and hvsim's own stay as they were.
 """
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -31,6 +32,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, TREE, Machine, run, wait_until
+from faulty import FaultSoak
 from testpmd import Testpmd
 
 NAMES = ("left", "right")
@@ -533,7 +535,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--rate", default="20kpps", help="of each generator")
-    parser.add_argument("--every", type=int, default=20, help="operations between two rests")
+    parser.add_argument("--every", type=int, help="operations between two rests")
+    parser.add_argument("--faults", action="store_true", help="the host goes wrong, too: faulty.py")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="netvsc-soak-"))
     done = run([TREE / "devtools/plugin-path", BUILD])
@@ -542,9 +545,12 @@ def main():
     machine = Machine(folder, {"TMPDIR": str(folder)})
     print(f"soak: seed {args.seed}, {args.seconds} s, {BUILD}", flush=True)
     try:
-        soak = Soak(machine, done.out.strip().splitlines()[-1], args.seed, args.rate,
-                    lambda line: print(line, flush=True))
-        soak.run(args.seconds, args.every)
+        say = functools.partial(print, flush=True)
+        plugin = done.out.strip().splitlines()[-1]
+        if args.faults:
+            FaultSoak(machine, plugin, args.seed, say).run(args.seconds, args.every or 4)
+        else:
+            Soak(machine, plugin, args.seed, args.rate, say).run(args.seconds, args.every or 20)
     except (Exception, pytest.fail.Exception) as err:
         print(f"soak: FAILED with seed {args.seed}: {err}", flush=True)
         return 1
