@@ -29,6 +29,8 @@
 
 enum fault_action {
 	ACTION_DROP,
+	ACTION_TWICE,
+	ACTION_LATE,
 	ACTION_WRITE,           /* a field is another one */
 	ACTION_NOTE,            /* an unsolicited message comes first */
 	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
@@ -48,6 +50,10 @@ static const struct fault {
 	{ "unread", "the host does not look at what the guest sends", FAULT_RING, ACTION_DROP,
 		0, 0, 0, 0 },
 	{ "silent", "the host does not answer", FAULT_MESSAGE_COUNT, ACTION_DROP, 0, 0, 0, 0 },
+	{ "twice", "the answer to an NVSP or RNDIS request, or a completion, is sent twice",
+		FAULT_MESSAGE_COUNT, ACTION_TWICE, 0, 0, 0, 1 },
+	{ "late", "completions come behind the next that is not late, the last one first",
+		FAULT_COMPLETION, ACTION_LATE, 0, 0, 0, 1 },
 	{ "status", "the answer to an RNDIS request has this status (failure)",
 		FAULT_MESSAGE_COUNT, ACTION_WRITE, RNDIS_STATUS_OFFSET, 4, RNDIS_STATUS_FAILURE, 1 },
 	{ "vf-note", "an unsolicited VF association comes right before an NVSP answer",
@@ -145,6 +151,10 @@ act(struct armed *a, void *bytes, uint32_t n)
 		return FAULT_DROP;
 	if (fault->action == ACTION_NOTE)
 		return FAULT_NOTE;
+	if (fault->action == ACTION_TWICE)
+		return FAULT_TWICE;
+	if (fault->action == ACTION_LATE)
+		return FAULT_LATE;
 	if (fault->action == ACTION_FLIP) {
 		flip(a, bytes, n);
 		return FAULT_PASS;

@@ -50,6 +50,8 @@ enum fault_message {
 enum fault_verdict {
 	FAULT_PASS,
 	FAULT_DROP,     /* do not send it; do not look */
+	FAULT_TWICE,    /* send it twice */
+	FAULT_LATE,     /* send it behind the next one of its kind that is not late */
 	FAULT_NOTE,     /* send an unsolicited VF association before it */
 };
 

@@ -13,6 +13,7 @@
 #include "../control/trace.h"
 #include "../core/log.h"
 #include "data.h"
+#include "late.h"
 
 /* What one channel may do before it is the next one's turn. */
 #define SLICE_PACKETS 64u
@@ -171,19 +172,34 @@ channel_put(struct vsp_channel *channel, const struct outgoing *out)
 		put_failed(channel, ret);
 }
 
-void
-channel_complete_later(struct vsp_channel *channel, uint64_t transaction_id,
-	const void *payload, uint32_t bytes)
+static void
+complete_now(struct vsp_channel *channel, uint64_t transaction_id, const void *payload,
+	uint32_t bytes)
 {
-	struct outgoing out = {
+	const struct outgoing out = {
 		.header = { .type = VMBUS_PACKET_COMPLETION, .transaction_id = transaction_id },
 		.payload = payload,
 		.bytes = bytes,
 	};
-	uint64_t *id = &out.header.transaction_id;
 
-	if (fault_at(FAULT_COMPLETION, id, sizeof(*id)) == FAULT_PASS)
-		channel_put(channel, &out);
+	channel_put(channel, &out);
+}
+
+void
+channel_complete_later(struct vsp_channel *channel, uint64_t transaction_id,
+	const void *payload, uint32_t bytes)
+{
+	enum fault_verdict verdict = fault_at(FAULT_COMPLETION, &transaction_id,
+		sizeof(transaction_id));
+
+	if (verdict == FAULT_DROP ||
+	    (verdict == FAULT_LATE && late_hold(channel, transaction_id, payload, bytes)))
+		return;
+	complete_now(channel, transaction_id, payload, bytes);
+	if (unlikely(verdict == FAULT_TWICE))
+		complete_now(channel, transaction_id, payload, bytes);
+	if (unlikely(late_held != 0))
+		late_release(channel, complete_now);
 }
 
 void
@@ -528,6 +544,7 @@ vsp_channel_closed(struct vsp_channel *channel)
 	channel->state = CHANNEL_CLOSED;
 	engine_timer_cancel(&channel->unstick_timer);
 	pending_free(channel);
+	late_release(channel, NULL);
 	rx_channel_close(channel);
 	channel_end_update(nic);
 	trace_event(nic->config.name, channel_relid(channel), "closed");

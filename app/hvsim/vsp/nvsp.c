@@ -96,7 +96,10 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 	case FAULT_NOTE:
 		vf_note(channel->nic);
 		break;
-	case FAULT_PASS:
+	case FAULT_TWICE:
+		channel_complete(channel, request->transaction_id, padded, padded_bytes);
+		break;
+	default:
 		break;
 	}
 	channel_complete(channel, request->transaction_id, padded, padded_bytes);

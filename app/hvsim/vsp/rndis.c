@@ -79,28 +79,21 @@ rndis_reset(struct vsp_nic *nic)
 
 /* ---- to the guest ---- */
 
-/* Writes the message into a control section and announces it. */
+/* Announces what a control section holds. */
 static void
-send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
+section_send(struct vsp_nic *nic, uint16_t section, const void *message, uint32_t bytes)
 {
-	struct nvsp_rndis rndis = {
+	const struct nvsp_rndis rndis = {
 		.type = NVSP_RNDIS,
 		.channel_type = NVSP_CHANNEL_CONTROL,
 		.section_idx = NVSP_SECTION_NONE,
 	};
-	uint16_t section = nic->control_free[--nic->control_free_count];
-	struct vmbus_transfer_range range = {
+	const struct vmbus_transfer_range range = {
 		.byte_count = bytes,
 		.byte_offset = section * nic->suballoc_bytes,
 	};
 	uint8_t payload[NVSP_MSG_BYTES_V61] = { 0 };
 
-	memcpy(nic->recv_base + range.byte_offset, message, bytes);
-	fault_lie(LIE_PIECE_RNDIS, nic->recv_base + range.byte_offset, bytes);
-	if (fault_at_rndis(nic->recv_base + range.byte_offset, bytes) == FAULT_DROP) {
-		nic->control_free_count++;
-		return;
-	}
 	if (nic->sections != NULL) {
 		nic->sections[section].owner = RECV_GUEST;
 		nic->sections[section].queue = 0;
@@ -109,6 +102,29 @@ send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
 	memcpy(payload, &rndis, sizeof(rndis));
 	trace_message(nic->config.name, nic_relid(nic), TRACE_TO_GUEST, TRACE_RNDIS, message, bytes);
 	channel_send_transfer(&nic->channel[0], section, &range, payload, nvsp_padded_bytes(nic));
+}
+
+/* Writes the message into a control section and announces it. */
+static void
+send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
+{
+	uint16_t section = nic->control_free[--nic->control_free_count], again;
+	uint8_t *to = nic->recv_base + section * nic->suballoc_bytes;
+	enum fault_verdict verdict;
+
+	memcpy(to, message, bytes);
+	fault_lie(LIE_PIECE_RNDIS, to, bytes);
+	verdict = fault_at_rndis(to, bytes);
+	if (verdict == FAULT_DROP) {
+		nic->control_free_count++;
+		return;
+	}
+	section_send(nic, section, message, bytes);
+	if (verdict != FAULT_TWICE || nic->control_free_count == 0)
+		return;
+	again = nic->control_free[--nic->control_free_count];
+	memcpy(nic->recv_base + again * nic->suballoc_bytes, message, bytes);
+	section_send(nic, again, message, bytes);
 }
 
 static bool

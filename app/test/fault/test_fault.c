@@ -108,6 +108,26 @@ a_note_comes_before_its_answer_unless_that_is_dropped(void **state)
 }
 
 static void
+answers_and_completions_can_be_doubled_and_completions_late(void **state)
+{
+	uint32_t nvsp[10] = { NVSP_SEND_BUFFER_COMPLETE };
+	uint32_t rndis[10] = { RNDIS_SET | RNDIS_COMPLETION };
+	uint64_t id = 7;
+
+	(void)state;
+	arm("twice:message=send-buffer");
+	arm("twice:message=rndis-set,nth=2");
+	arm("late:count=2");
+	assert_int_equal(fault_at_nvsp(nvsp, sizeof(nvsp)), FAULT_TWICE);
+	assert_int_equal(fault_at_nvsp(nvsp, sizeof(nvsp)), FAULT_PASS);
+	assert_int_equal(fault_at_rndis(rndis, sizeof(rndis)), FAULT_PASS);
+	assert_int_equal(fault_at_rndis(rndis, sizeof(rndis)), FAULT_TWICE);
+	assert_int_equal(fault_at(FAULT_COMPLETION, &id, sizeof(id)), FAULT_LATE);
+	assert_int_equal(fault_at(FAULT_COMPLETION, &id, sizeof(id)), FAULT_LATE);
+	assert_int_equal(fault_at(FAULT_COMPLETION, &id, sizeof(id)), FAULT_PASS);
+}
+
+static void
 one_queue_can_be_unread_alone(void **state)
 {
 	uint16_t one = 1, two = 2;
@@ -428,6 +448,8 @@ main(void)
 		cmocka_unit_test_teardown(silence_lasts_until_it_is_disarmed, disarm_all),
 		cmocka_unit_test_teardown(a_note_comes_before_its_answer_unless_that_is_dropped,
 			disarm_all),
+		cmocka_unit_test_teardown(
+			answers_and_completions_can_be_doubled_and_completions_late, disarm_all),
 		cmocka_unit_test_teardown(one_queue_can_be_unread_alone, disarm_all),
 		cmocka_unit_test_teardown(each_lie_writes_its_field_and_nothing_else, disarm_all),
 		cmocka_unit_test_teardown(a_transfer_that_was_renamed_comes_back_by_its_real_name_once,

@@ -18,14 +18,15 @@ QUEUES = 2
 CALL_SECONDS = 200              # more than a reset of a silent host takes
 FRAMES = 16
 
-# What a host says about frames, or says unasked: a request is answered all the same.
-MILD = ["status:message=rndis-set", "vf-note:message=rndis-query", "frame-ppi-offset:value=V",
-        "ppi-bytes:value=V", "ppi-type:value=V", "ppi-data-offset:value=V", "range-bytes:value=V",
-        "range-offset:value=V", "transfer-id:value=V", "completion-id:value=V"]
-MILD_LIES = ["TRANSFER_RANGE", "RNDIS_PACKET", "RNDIS_PPI", "NVSP_RNDIS_COMPLETE"]
+# A request is answered all the same.
+MILD = ["twice:message=rndis-set", "status:message=rndis-set", "frame-ppi-offset:value=V",
+        "ppi-bytes:value=V", "ppi-type:value=V", "ppi-data-offset:value=V"]
+MILD_LIES = ["RNDIS_PACKET", "RNDIS_PPI"]
 # After these an answer may be lost, which costs whoever waits for it a minute: only while
 # frames travel.
-HARD = ["flip", "packet-bytes:value=V", "unread:count=300"]
+HARD = ["flip", "packet-bytes:value=V", "unread:count=300", "range-bytes:value=V",
+        "range-offset:value=V", "transfer-id:value=V", "completion-id:value=V",
+        "silent:message=completion", "late", "twice:message=completion"]
 VALUES = [0, 1, 3, 7, 8, 16, 20, 60, 255, 4096, 0x7fffffff, 0x80000000, 0xffffffff]
 
 

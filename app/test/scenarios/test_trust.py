@@ -123,5 +123,34 @@ def test_bytes_that_change_while_the_driver_reads_them_do_no_harm(machine, plugi
 
 
 @pytest.mark.full
+@pytest.mark.conformance(23)
+@pytest.mark.parametrize("fault,how", [
+    ("late:count=3", "by itself"), ("twice:message=completion,count=5", "by itself"),
+    ("twice:message=rndis-set", "by itself"), ("status:message=rndis-set", "by itself"),
+    ("unread:count=2000", "by itself"),
+    ("silent:message=completion,count=3", "restarted")])
+def test_each_way_to_answer_wrongly_has_its_outcome(machine, plugin, fault, how):
+    """Late, out of order, twice, refused, never: frames and a request under each; then
+    the port works by itself, or gets back what was never completed by stop and start."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    server.ctl("fault", "arm", fault)
+    for _ in range(4):
+        exchange(ops, 8)
+    refused = ops("promisc", on=1, seconds=90)["ret"]
+    assert refused == (-5 if fault.startswith("status") else 0)
+    server.ctl("fault", "disarm", "all")
+    if how == "restarted":
+        ops.ok("stop")
+        ops.ok("start")
+    assert works(ops) == "by itself"
+    assert lies.fired(server, fault.split(":", maxsplit=1)[0]) > 0
+    no_violations(server)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
+@pytest.mark.full
 def test_a_minute_of_random_faults_and_changes_leaves_a_port_that_works(machine, plugin):
     FaultSoak(machine, plugin, 20261123).run(seconds=60)
