@@ -46,14 +46,15 @@ static const char usage[] =
 	"  --slice N        bursts between two readings (default 1024)\n"
 	"  --pause US       before each round trip, so that the host falls asleep (default 0)\n"
 	"  --yield          give the core away on an empty poll: the host shares it\n"
+	"  --freeing        rx: giving the mbufs back counts, too\n"
 	"  --stay           when all is told, keep the ports open until SIGTERM\n"
 	"  --macswap        exchange MAC addresses of what is sent back\n"
 	"  --help\n";
 
 enum {
 	OPT_BYTES = 1, OPT_BURST, OPT_QUEUES, OPT_WINDOW, OPT_FRAMES, OPT_WARMUP, OPT_SECONDS,
-	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_STAY, OPT_MACSWAP,
-	OPT_HELP,
+	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_FREEING, OPT_STAY,
+	OPT_MACSWAP, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -70,6 +71,7 @@ static const struct option long_options[] = {
 	{ "slice", required_argument, NULL, OPT_SLICE },
 	{ "pause", required_argument, NULL, OPT_PAUSE },
 	{ "yield", no_argument, NULL, OPT_YIELD },
+	{ "freeing", no_argument, NULL, OPT_FREEING },
 	{ "stay", no_argument, NULL, OPT_STAY },
 	{ "macswap", no_argument, NULL, OPT_MACSWAP },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -159,6 +161,9 @@ parse_option(struct work_options *o, int opt, char *text)
 	switch (opt) {
 	case OPT_YIELD:
 		o->yield = true;
+		return true;
+	case OPT_FREEING:
+		o->freeing = true;
 		return true;
 	case OPT_STAY:
 		o->stay = true;

@@ -40,6 +40,7 @@ struct work_options {
 	double seconds;
 	bool stay;                      /* until SIGTERM, when all is told */
 	bool yield;                     /* give the core away on an empty poll */
+	bool freeing;                   /* giving received mbufs back counts, too */
 	bool macswap;
 	bool hash, csum, vlan, rsc;     /* offloads switched on */
 	uint64_t slice;                 /* bursts between two readings */

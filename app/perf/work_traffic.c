@@ -75,18 +75,43 @@ warmed_up(struct work *work, uint64_t frames)
 
 /* ---- receive ---- */
 
+static uint64_t
+bytes_of(struct rte_mbuf *const *pkts, uint16_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	return bytes;
+}
+
+/* Zero-copy receive moves work from the burst to the end of its mbufs. */
+static inline uint16_t
+receive_and_free(struct work *work, uint16_t queue, struct rte_mbuf **pkts)
+{
+	uint64_t start = rte_rdtsc_precise();
+	uint16_t n = rte_eth_rx_burst(0, queue, pkts, (uint16_t)work->options.burst);
+
+	work->rx.bytes += bytes_of(pkts, n);
+	rte_pktmbuf_free_bulk(pkts, n);
+	work_cost_add(work, &work->rx, rte_rdtsc_precise() - start, n);
+	return n;
+}
+
 static int
 run_rx(struct work *work)
 {
 	struct rte_mbuf *pkts[WORK_BURST_MAX];
-	uint16_t queue = 0, empty = 0;
+	uint16_t queue = 0, empty = 0, n;
 
 	while (go_on(work, work->rx.frames, empty >= work->options.queues)) {
-		uint16_t n = receive(work, 0, queue, pkts);
-
-		for (uint16_t i = 0; i < n; i++)
-			work->rx.bytes += pkts[i]->pkt_len;
-		rte_pktmbuf_free_bulk(pkts, n);
+		if (work->options.freeing) {
+			n = receive_and_free(work, queue, pkts);
+		} else {
+			n = receive(work, 0, queue, pkts);
+			work->rx.bytes += bytes_of(pkts, n);
+			rte_pktmbuf_free_bulk(pkts, n);
+		}
 		empty = n == 0 ? (uint16_t)(empty + 1) : 0;
 		queue = (uint16_t)((queue + 1) % work->options.queues);
 		warmed_up(work, work->rx.frames);

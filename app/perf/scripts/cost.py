@@ -33,6 +33,10 @@ def arguments(parser):
                         help="all sections and many mbufs in turn, not a few")
     parser.add_argument("--two-cores", action="store_true",
                         help="the host on a core of its own (default: by turns on one)")
+    parser.add_argument("--freeing", action="store_true",
+                        help="rx: giving the mbufs back counts, too: so compare ways to receive")
+    parser.add_argument("--devargs", default="", metavar="LIST",
+                        help="of the NIC: key=value,... (default none)")
     parser.add_argument("--frames", type=options.number(1000, 10 ** 8), default=1000000,
                         metavar="N", help="of each round (default 1000000)")
     parser.add_argument("--rounds", type=options.number(1, 99), default=5, metavar="N",
@@ -42,11 +46,13 @@ def arguments(parser):
 def case_of(args, setting):
     side, size, burst, transfer, queues = setting
     work = ["--offload", ",".join(args.offload)] if args.offload else []
+    if args.freeing and side == "rx":
+        work.append("--freeing")
     if size != "imix" and size > 1514:
         work += ["--mtu", "9000"]
     what = f"{side} {size} B, burst {burst}, {queues} queues"
     more = {"burst": burst, "queues": queues, "frames": args.frames, "cold": args.cold,
-            "work": tuple(work), "same_core": not args.two_cores}
+            "work": tuple(work), "same_core": not args.two_cores, "devargs": args.devargs}
     if side == "tx":
         return cases.transmit("cost", what, size, **more)
     gen = (",vlan=100" if "vlan" in args.offload else "") + (",tcp" if "rsc" in args.offload else "")

@@ -59,6 +59,8 @@ struct fake_setup {
 	uint16_t data_room, nb_desc, mtu;
 	uint32_t mbufs;
 	bool no_page_lists;
+	bool lend;                  /* rx_extmbuf_enable=1, with this rx_copybreak */
+	uint32_t rx_copybreak;
 };
 struct fake_data *fake_data_start(const struct fake_setup *setup);
 /* As rte_eth_dev_reset() does it and the start after it; 0 or -errno. */

@@ -580,6 +580,7 @@ fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet
 			wrong("an acknowledgement of nothing");
 		if (fake_host->acked != NULL)
 			fake_host->acked(header->transaction_id);
+		fake_host->acks[fake_host->acks_count++ % FAKE_ACKS_MAX] = header->transaction_id;
 	} else {
 		packet_nvsp(header, packet);
 	}

@@ -38,6 +38,7 @@ struct fake_spoil {
 };
 
 #define FAKE_LOG_MAX 128u
+#define FAKE_ACKS_MAX 512u
 
 /* What the host shows the guest; the ring pages after it wrote an index. */
 enum fake_show {
@@ -105,6 +106,8 @@ struct fake_host {
 	uint32_t multicast_bytes;
 	unsigned int by_section, by_page;
 	unsigned int acks_owed;
+	uint64_t acks[FAKE_ACKS_MAX];  /* transfers, as they were acknowledged */
+	unsigned int acks_count;       /* all of them; those before are overwritten */
 	bool link_down;
 	/* Told of each acknowledgement of a transfer; NULL: they are only counted. */
 	void (*acked)(uint64_t transaction_id);

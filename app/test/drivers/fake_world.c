@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <rte_alarm.h>
 #include <rte_malloc.h>
@@ -126,6 +127,16 @@ host_act(void)
 
 /* ---- stand-ins: the bus ---- */
 
+static uint8_t *
+recv_map(void)
+{
+	void *map = mmap(NULL, FAKE_RECV_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(map != MAP_FAILED);
+	return map;
+}
+
 void
 vmbus_channel_signal(struct vmbus_channel *channel)
 {
@@ -174,6 +185,9 @@ vmbus_device_open(struct vmbus_device *device)
 	device->shared->channel[0] = &fake_world.channel;
 	device->shared->recv_gpadl = 0xe1e10;
 	device->shared->send_gpadl = 0xe1e11;
+	if (fake_world.recv == NULL)
+		fake_world.recv = recv_map();
+	device->shared->maps.page_bytes = HV_PAGE_BYTES;
 	device->shared->maps.map[UIO_MAP_RECV_BUFFER] =
 		(struct vmbus_mapping){ fake_world.recv, FAKE_RECV_BYTES };
 	device->shared->maps.map[UIO_MAP_SEND_BUFFER] =
@@ -185,9 +199,34 @@ void
 vmbus_device_close(struct vmbus_device *device)
 {
 	/* The last messages are read, if only then. */
-	if (device->shared != NULL)
-		host_act();
+	if (device->shared == NULL)
+		return;
+	host_act();
+	/* Who still reads there meets nothing. */
+	if (!fake_world.kept)
+		munmap(fake_world.recv, FAKE_RECV_BYTES);
+	fake_world.recv = NULL;
+	fake_world.kept = false;
 	device->shared = NULL;
+}
+
+void
+vmbus_device_keep(struct vmbus_device *device, unsigned int map)
+{
+	assert_int_equal(map, UIO_MAP_RECV_BUFFER);
+	assert_non_null(device->shared);
+	assert_false(fake_world.kept);
+	fake_world.kept = true;
+	fake_world.kept_maps++;
+}
+
+void
+vmbus_device_kept_free(void *addr, uint64_t bytes)
+{
+	assert_int_equal(bytes, FAKE_RECV_BYTES);
+	assert_ptr_not_equal(addr, fake_world.recv);
+	munmap(addr, bytes);
+	__atomic_fetch_sub(&fake_world.kept_maps, 1, __ATOMIC_RELAXED);
 }
 
 int
@@ -263,7 +302,10 @@ rte_free(void *p)
 rte_iova_t
 rte_mem_virt2iova(const void *addr)
 {
-	return (uintptr_t)addr;
+	uintptr_t page = (uintptr_t)addr / HV_PAGE_BYTES;
+
+	/* Pages that follow each other are two apart if so wanted. */
+	return fake_world.scattered ? (uintptr_t)addr + page * HV_PAGE_BYTES : (uintptr_t)addr;
 }
 
 int
@@ -354,11 +396,10 @@ fake_host_start(bool page_lists)
 
 	memset(&fake_world, 0, sizeof(fake_world));
 	fake_world.rings = aligned_alloc(HV_PAGE_BYTES, 2 * FAKE_RING_BYTES);
-	fake_world.recv = aligned_alloc(HV_PAGE_BYTES, FAKE_RECV_BYTES);
+	fake_world.recv = recv_map();
 	fake_world.send = aligned_alloc(HV_PAGE_BYTES, FAKE_SEND_BYTES);
-	assert_true(fake_world.rings != NULL && fake_world.recv != NULL && fake_world.send != NULL);
+	assert_true(fake_world.rings != NULL && fake_world.send != NULL);
 	memset(fake_world.rings, 0, 2 * FAKE_RING_BYTES);
-	memset(fake_world.recv, 0, FAKE_RECV_BYTES);
 	memset(fake_world.send, 0, FAKE_SEND_BYTES);
 	fake_world.next_transfer = 15;
 	fake_host->set = (struct fake_settings){
@@ -389,6 +430,8 @@ fake_host_stop(void)
 		netvsc_channel_destroy(dev, i);
 	netvsc_xact_destroy(dev);
 	free(fake_world.rings);
-	free(fake_world.recv);
+	if (fake_world.recv != NULL)
+		munmap(fake_world.recv, FAKE_RECV_BYTES);
+	assert_int_equal(fake_world.kept_maps, 0);
 	free(fake_world.send);
 }

@@ -27,7 +27,10 @@ struct fake_held {
 extern struct fake_world {
 	struct fake_host host;
 	uint8_t *rings;
-	uint8_t *recv, *send;
+	uint8_t *recv, *send;           /* the former NULL while the device is closed */
+	bool kept;                      /* of recv, at the next close */
+	int kept_maps;                  /* of devices closed before */
+	bool scattered;                 /* no two pages follow each other */
 	struct vmbus_channel channel, sub[FAKE_SUBCHANNELS_MAX];
 	uint32_t tx_read, rx_write;     /* the host's own indices */
 	uint32_t recv_slot;

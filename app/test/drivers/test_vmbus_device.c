@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <rte_log.h>
@@ -280,6 +281,73 @@ opening_and_closing_leaves_no_descriptor_and_no_mapping(void **state)
 	}
 	assert_int_equal(count_fds(), fds);
 	assert_int_equal(count_maps(), maps);
+}
+
+/* All maps are parts of one file here, and the first ones of the rings'. */
+#define LAST_BYTES 2048u
+
+/* Mbufs may point into a map when the device is closed. */
+static void
+a_map_that_is_kept_stays_as_it_was_and_the_device_is_closed_nevertheless(void **state)
+{
+	unsigned int fds = count_fds(), maps = count_maps();
+	struct vmbus_mapping recv;
+	uint8_t *last, *now;
+	int other;
+
+	(void)state;
+	for (unsigned int which = UIO_MAP_RECV_BUFFER; which <= UIO_MAP_SEND_BUFFER; which++) {
+		assert_int_equal(vmbus_device_open(&device), 0);
+		recv = device.shared->maps.map[which];
+		last = (uint8_t *)recv.addr + recv.bytes - LAST_BYTES;
+		memset(last, 0x5a, LAST_BYTES);
+		vmbus_device_keep(&device, which);
+		vmbus_device_close(&device);
+		/* Nothing but its copy is left: neither files nor address space. */
+		assert_int_equal(count_fds(), fds);
+		assert_int_equal(count_maps(), maps);
+		other = open(uio_path(), O_RDWR | O_CLOEXEC);
+		assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+		close(other);
+		/* The next opening gets a window of its own. */
+		assert_int_equal(vmbus_device_open(&device), 0);
+		now = (uint8_t *)device.shared->maps.map[which].addr + recv.bytes - LAST_BYTES;
+		memset(now, 0x77, LAST_BYTES);
+		for (unsigned int i = 0; i < LAST_BYTES; i++)
+			assert_int_equal(last[i], 0x5a);
+		memset(last, 0x33, LAST_BYTES);
+		assert_int_equal(now[0], 0x77);
+		vmbus_device_close(&device);
+		vmbus_device_kept_free(recv.addr, recv.bytes);
+		assert_int_equal(mincore(recv.addr, 4096, (unsigned char[1]){ 0 }), -1);
+	}
+	assert_int_equal(lines_with("\n"), 0);
+}
+
+/* Then the map itself stays: its readers come first. */
+static void
+a_map_of_which_no_copy_can_be_had_is_kept_as_it_is(void **state)
+{
+	struct rlimit before;
+	struct vmbus_mapping recv;
+	int ret, other;
+
+	(void)state;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	recv = device.shared->maps.map[UIO_MAP_RECV_BUFFER];
+	memset((uint8_t *)recv.addr + recv.bytes - LAST_BYTES, 0x5a, LAST_BYTES);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_AS, &(struct rlimit){ 0, before.rlim_max }), 0);
+	ret = vmbus_uio_keep(&device.shared->maps, UIO_MAP_RECV_BUFFER);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(ret, -ENOMEM);
+	vmbus_device_close(&device);
+	assert_int_equal(((uint8_t *)recv.addr)[recv.bytes - 1], 0x5a);
+	other = open(uio_path(), O_RDWR | O_CLOEXEC);
+	assert_true(flock(other, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	vmbus_device_kept_free(recv.addr, recv.bytes);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
 }
 
 /* Conformance: 6. */
@@ -617,6 +685,8 @@ main(void)
 		CASE(a_wrong_map_is_one_error_that_names_it_and_leaks_nothing),
 		CASE(a_device_that_another_process_drives_is_refused_until_that_one_is_gone),
 		CASE(opening_and_closing_leaves_no_descriptor_and_no_mapping),
+		CASE(a_map_that_is_kept_stays_as_it_was_and_the_device_is_closed_nevertheless),
+		CASE(a_map_of_which_no_copy_can_be_had_is_kept_as_it_is),
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
 		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),
 		CASE(a_ring_file_that_appears_late_is_waited_for),

@@ -165,6 +165,22 @@ vmbus_device_close(struct vmbus_device *device)
 	device->shared = NULL;
 }
 
+void
+vmbus_device_keep(struct vmbus_device *device, unsigned int map)
+{
+	int ret = vmbus_uio_keep(&device->shared->maps, map);
+
+	if (ret < 0)
+		VMBUS_LOG(WARNING, "%s: %s: no copy for those who still use it: %s; the device stays"
+			" open until they end", device->name, map_names[map], strerror(-ret));
+}
+
+void
+vmbus_device_kept_free(void *addr, uint64_t bytes)
+{
+	vmbus_uio_kept_free(addr, bytes);
+}
+
 /* ---- subchannels ---- */
 
 static unsigned int

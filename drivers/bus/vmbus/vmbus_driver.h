@@ -87,6 +87,11 @@ int vmbus_device_open(struct vmbus_device *device);
  * no process has it open. */
 void vmbus_device_close(struct vmbus_device *device);
 
+/* Leaves what a map (enum of uio_layout.h) holds where it is when the device is
+ * closed; see vmbus_uio_keep(). Whoever asked for it frees it, on any thread. */
+void vmbus_device_keep(struct vmbus_device *device, unsigned int map);
+void vmbus_device_kept_free(void *addr, uint64_t bytes);
+
 /* Waits (bounded) until the kernel has opened `count` subchannels that the host
  * was asked for, and attaches them. Returns how many there are now, which may
  * be fewer, or -errno. */

@@ -11,6 +11,8 @@
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_channel_set_latency)
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_channel_signal)
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_close)
+RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_keep)
+RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_kept_free)
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_open)
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_open_subchannels)
 RTE_EXPORT_INTERNAL_SYMBOL(vmbus_device_unwatch)

@@ -155,6 +155,59 @@ vmbus_uio_unmap_ring(struct vmbus_maps *maps, unsigned int slot)
 	unmap_one(&maps->ring[slot]);
 }
 
+/* Maps are laid out by pages, whatever their sizes. */
+static uint64_t
+pages_bytes(uint64_t bytes)
+{
+	return round_up(bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+int
+vmbus_uio_keep(struct vmbus_maps *maps, unsigned int which)
+{
+	struct vmbus_mapping *mapping = &maps->map[which];
+	uint64_t bytes = pages_bytes(mapping->bytes);
+	void *copy;
+
+	maps->kept = *mapping;
+	mapping->addr = NULL;
+	mapping->bytes = 0;
+	copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return -errno;
+	memcpy(copy, maps->kept.addr, maps->kept.bytes);
+	/* In one step: at no moment is there nothing. */
+	if (mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, maps->kept.addr) ==
+	    MAP_FAILED) {
+		int ret = -errno;
+
+		munmap(copy, bytes);
+		return ret;
+	}
+	return 0;
+}
+
+void
+vmbus_uio_kept_free(void *addr, uint64_t bytes)
+{
+	munmap(addr, pages_bytes(bytes));
+}
+
+/* Gives the address space back, but for what is kept. */
+static void
+window_release(const struct vmbus_maps *maps)
+{
+	uint8_t *start = maps->window, *end = start + maps->window_bytes;
+	uint8_t *kept = maps->kept.addr;
+
+	if (kept != NULL) {
+		if (kept != start)
+			munmap(start, (size_t)(kept - start));
+		start = kept + pages_bytes(maps->kept.bytes);
+	}
+	munmap(start, (size_t)(end - start));
+}
+
 void
 vmbus_uio_unmap(struct vmbus_maps *maps)
 {
@@ -164,9 +217,10 @@ vmbus_uio_unmap(struct vmbus_maps *maps)
 		unmap_one(&maps->map[i]);
 	vmbus_guard_remove(maps->window);
 	if (maps->window != NULL)
-		munmap(maps->window, maps->window_bytes);
+		window_release(maps);
 	maps->window = NULL;
 	maps->window_bytes = 0;
+	maps->kept = (struct vmbus_mapping){ 0 };
 }
 
 int

@@ -32,6 +32,7 @@ struct vmbus_maps {
 	struct vmbus_mapping map[UIO_MAP_COUNT];
 	uint64_t ring_slot_bytes;   /* of the window, for each subchannel */
 	struct vmbus_mapping ring[VMBUS_SUBCHANNELS_MAX];
+	struct vmbus_mapping kept;  /* of vmbus_uio_keep() */
 };
 
 /* Opens /dev/uio<number>; the first open of all opens the channel on the host.
@@ -53,6 +54,16 @@ int vmbus_uio_map_ring(const char *devices, const char *name, uint32_t relid,
 void vmbus_uio_unmap_ring(struct vmbus_maps *maps, unsigned int slot);
 /* Unmaps everything, subchannels first; accepts what vmbus_uio_map() half made. */
 void vmbus_uio_unmap(struct vmbus_maps *maps);
+/*
+ * Leaves what a map holds where it is, for those who still point there: a private
+ * copy takes its place, which vmbus_uio_unmap() spares. Threads that read meanwhile
+ * notice nothing; what they write meanwhile may be lost. One map at a time. Whoever
+ * asked for it gives addr and bytes of the mapping to vmbus_uio_kept_free(), after
+ * vmbus_uio_unmap(), on any thread. Returns 0; or -errno: then the map itself stays,
+ * and the device open, until that.
+ */
+int vmbus_uio_keep(struct vmbus_maps *maps, unsigned int which);
+void vmbus_uio_kept_free(void *addr, uint64_t bytes);
 
 /* Asks the kernel to unmask (true) or mask the device's interrupts and, where
  * a channel has no monitor, to look at the interrupt page. Returns 0, -EIO

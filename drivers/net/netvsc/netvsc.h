@@ -8,12 +8,13 @@
  *
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
- *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h common frames
+ *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h common frames;
+ *                    netvsc_lease.c lends instead of copying
  *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_quick.h common frames
  *   netvsc_xact.c    one control request at a time;  netvsc_nvsp.c the NVSP messages
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
  *   netvsc_link.c    attach, detach, reopen, restore;  netvsc_event.c what the host announces
- *   netvsc_queue.c   queue set-up;  netvsc_stats.c  counters
+ *   netvsc_queue.c   queue set-up;  netvsc_drain.c its end;  netvsc_stats.c  counters
  *   netvsc_ethdev.c  eth_dev_ops, the port's life;  netvsc_settings.c, netvsc_info.c
  *   netvsc_watch.c   drains channels that nobody polls;  netvsc_probe.c probe, remove
  */
@@ -28,6 +29,7 @@
 
 #include "../../bus/vmbus/vmbus_driver.h"
 #include "ndis_wire.h"
+#include "netvsc_args.h"
 #include "netvsc_compat.h"
 #include "netvsc_gate.h"
 #include "netvsc_log.h"
@@ -54,7 +56,7 @@
 struct netvsc_transfer {
 	uint64_t transaction_id;
 	uint32_t range_end;         /* free-running */
-	uint32_t reserved;
+	uint32_t lent;              /* netvsc_lease.h acknowledges it */
 };
 
 /*
@@ -126,6 +128,8 @@ netvsc_tx_slot_complete(struct netvsc_tx_slot *slot, uint16_t generation)
 
 struct netvsc_device;
 struct netvsc_kept;             /* netvsc_stats.h */
+struct netvsc_lender;           /* netvsc_lease.h */
+struct netvsc_region;           /* netvsc_lease.h */
 
 struct netvsc_channel {
 	struct netvsc_device *dev;
@@ -137,7 +141,14 @@ struct netvsc_channel {
 	struct netvsc_tx_slots tx_slots;
 	/* Acknowledgements of control and of bad transfers, owed by the drainer. */
 	uint64_t *owed;
-	uint32_t owed_count;
+	union {
+		struct {
+			uint16_t owed_count;
+			uint16_t lends; /* frames: acknowledgements come from leases, too */
+		};
+		uint32_t owed_or_lends; /* one look at both */
+	};
+	struct netvsc_lender *lender;   /* NULL: all frames are copied */
 	/* counters of the drainer */
 	uint64_t ring_errors, bad_transfers, bad_completions, unknown_packets;
 	uint64_t control_messages, acks;
@@ -189,18 +200,6 @@ struct netvsc_host {
 	uint64_t link_bps;
 };
 
-/* What the devargs say; netvsc_args.c has their units, defaults and bounds. */
-struct netvsc_args {
-	uint32_t latency_us;
-	uint32_t rx_copybreak, tx_copybreak;
-	uint32_t tx_agg_packets, tx_agg_bytes;
-	uint32_t tx_section_cache;
-	bool rx_extmbuf;
-	bool numa_aware;
-	bool tx_page_lists;
-	uint32_t confidential;      /* 0, 1 or NETVSC_CONFIDENTIAL_AUTO */
-};
-
 struct netvsc_device {
 	/* identity */
 	uint16_t port_id;
@@ -236,6 +235,7 @@ struct netvsc_device {
 
 	/* data path */
 	struct netvsc_sendbuf sendbuf;
+	struct netvsc_region *region;   /* what frames are lent from, or NULL */
 	uint32_t secondaries;       /* processes beside the primary that run bursts; atomic */
 	uint16_t channel_count;     /* open ones */
 	/* Bit i of `attended` (atomic) says that a started queue receives from

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_common.h>
 #include <rte_kvargs.h>
+
+#include "netvsc_log.h"
 
 #define ARG(member) offsetof(struct netvsc_args, member), \
 	sizeof(((struct netvsc_args *)0)->member)
@@ -27,12 +30,13 @@ static const struct arg {
 		"how long the hypervisor may take to look at the monitor page; small values cost the"
 		" host, large ones delay" },
 	{ "rx_copybreak", ARG(rx_copybreak), 256, UINT32_MAX, "bytes",
-		"received frames up to this are copied; without effect yet, as all are" },
+		"received frames up to this are copied, also with rx_extmbuf_enable" },
 	{ "tx_copybreak", ARG(tx_copybreak), 512, UINT32_MAX, "bytes",
 		"sent frames up to this are copied into the send buffer; larger ones go as page lists,"
 		" where those are possible" },
 	{ "rx_extmbuf_enable", ARG(rx_extmbuf), 0, 1, "switch",
-		"larger received frames stay in the receive buffer; without effect yet" },
+		"1: longer received frames stay in the receive buffer, and mbufs point there; at most half of"
+		" its sections are lent, beyond that frames are copied; 0: all are copied" },
 	{ "numa_aware", ARG(numa_aware), 0, 1, "switch",
 		"memory on the NUMA node that the kernel names for the device" },
 	{ "tx_page_lists", ARG(tx_page_lists), 1, 1, "switch",
@@ -51,7 +55,6 @@ static const struct arg {
 		"unused sections of the send buffer that a transmit queue may keep to itself; more:"
 		" less contention; all queues together never keep more than half" },
 };
-_Static_assert(NETVSC_RX_COPYBREAK == 256, "the default of rx_copybreak");
 
 static void
 arg_store(struct netvsc_args *args, const struct arg *arg, uint32_t value)

@@ -4,12 +4,23 @@
 
 /* Devargs: "key=value,...", as in -a vmbus:UUID,latency=100. */
 
-#include "netvsc.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 /* struct netvsc_args: confidential as the guest is. */
 #define NETVSC_CONFIDENTIAL_AUTO 2u
 
-#define NETVSC_RX_COPYBREAK 256u       /* preset of rx_copybreak */
+/* What the devargs say; netvsc_args.c has units, defaults and bounds. */
+struct netvsc_args {
+	uint32_t latency_us;
+	uint32_t rx_copybreak, tx_copybreak;
+	uint32_t tx_agg_packets, tx_agg_bytes;
+	uint32_t tx_section_cache;
+	bool rx_extmbuf;
+	bool numa_aware;
+	bool tx_page_lists;
+	uint32_t confidential;      /* 0, 1 or NETVSC_CONFIDENTIAL_AUTO */
+};
 
 /* Sets the defaults, then what the text (NULL: nothing) says. Returns 0, or
  * -EINVAL after one line that names the wrong key or value and the valid ones. */

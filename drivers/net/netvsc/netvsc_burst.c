@@ -20,6 +20,7 @@
 #include <rte_branch_prediction.h>
 
 #include "netvsc_channel.h"
+#include "netvsc_lease.h"
 #include "netvsc_poll.h"
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
@@ -32,11 +33,14 @@ channel_wants_poll(const struct netvsc_channel *channel)
 
 	return vmbus_rx_ring_pending(&channel->vmbus->rx) ||
 		__atomic_load_n(&backlog->acked, __ATOMIC_RELAXED) != backlog->transfer_tail ||
-		__atomic_load_n(&channel->owed_count, __ATOMIC_RELAXED) != 0;
+		(__atomic_load_n(&channel->owed_or_lends, __ATOMIC_RELAXED) != 0 &&
+		 (__atomic_load_n(&channel->owed_count, __ATOMIC_RELAXED) != 0 ||
+		  netvsc_lease_owed(channel)));
 }
 
 /* Is there nothing at all to do? What was acknowledged had been delivered, so two
- * counts tell that of the backlog. Every other queue is looked after too. */
+ * counts tell that of the backlog. Every other queue is looked after too. One that
+ * lends is never idle: frames may be given back at any time. */
 static inline bool
 channel_idle(const struct netvsc_channel *channel)
 {
@@ -46,7 +50,7 @@ channel_idle(const struct netvsc_channel *channel)
 	return !vmbus_rx_ring_pending(&channel->vmbus->rx) &&
 		__atomic_load_n(&backlog->acked, __ATOMIC_RELAXED) ==
 			__atomic_load_n(&backlog->transfer_head, __ATOMIC_RELAXED) &&
-		__atomic_load_n(&channel->owed_count, __ATOMIC_RELAXED) == 0 &&
+		__atomic_load_n(&channel->owed_or_lends, __ATOMIC_RELAXED) == 0 &&
 		__atomic_load_n(&dev->attended, __ATOMIC_RELAXED) == dev->open_mask;
 }
 

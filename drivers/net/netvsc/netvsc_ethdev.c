@@ -14,6 +14,7 @@
 #include "netvsc_burst.h"
 #include "netvsc_channel.h"
 #include "netvsc_event.h"
+#include "netvsc_lease.h"
 #include "netvsc_link.h"
 #include "netvsc_ndis.h"
 #include "netvsc_offload.h"
@@ -36,7 +37,7 @@ netvsc_ethdev_settle(struct rte_eth_dev *eth)
 	}
 	dev->open_mask = dev->channel_count == 0 ? 0 : UINT64_MAX >> (64 - dev->channel_count);
 	__atomic_and_fetch(&dev->attended, dev->open_mask, __ATOMIC_SEQ_CST);
-	return netvsc_queues_fit(eth);
+	return netvsc_lease_open(dev) < 0 ? -ENOMEM : netvsc_queues_fit(eth);
 }
 
 static bool

@@ -9,6 +9,7 @@
 
 #include "netvsc_channel.h"
 #include "netvsc_event.h"
+#include "netvsc_lease.h"
 #include "netvsc_ndis.h"
 #include "netvsc_nvsp.h"
 #include "netvsc_offload.h"
@@ -209,6 +210,7 @@ netvsc_link_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
 {
 	netvsc_xact_lock(dev);
 	netvsc_link_detach(dev);
+	netvsc_lease_close(dev, vmbus);
 	dev->channel_count = 0;
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
 		netvsc_channel_close(dev, i);

@@ -15,6 +15,7 @@
 
 #include "netvsc_channel.h"
 #include "netvsc_complete.h"
+#include "netvsc_lease.h"
 #include "rndis_packet.h"
 
 /* Acknowledgements of control and of bad transfers that may wait for room; when
@@ -118,7 +119,7 @@ acks_put(struct netvsc_channel *channel, uint32_t next, uint32_t count)
 }
 
 /* Those owed for what was not delivered, oldest first. */
-static __attribute__((noinline)) void
+static void
 acks_write_owed(struct netvsc_channel *channel)
 {
 	uint32_t count = acks_room(channel, channel->owed_count);
@@ -131,6 +132,56 @@ acks_write_owed(struct netvsc_channel *channel)
 		channel->owed_count * sizeof(*channel->owed));
 }
 
+/* Those of leases that came back. */
+static void
+acks_write_leases(struct netvsc_channel *channel)
+{
+	const struct netvsc_lender *lender = channel->lender;
+	uint32_t count = acks_room(channel, netvsc_lease_collect(channel->lender));
+	uint32_t at = lender->pending;
+
+	for (uint32_t i = 0; i < count; i++, at = lender->lease[at].next)
+		ack_put(&channel->vmbus->tx, lender->lease[at].transaction_id);
+	channel->acks += count;
+	netvsc_lease_acked(channel->lender, count);
+}
+
+/* Those of transfers up to `delivered`, but for the lent ones. */
+static void
+acks_write_unlent(struct netvsc_channel *channel, uint32_t delivered)
+{
+	struct netvsc_backlog *backlog = &channel->backlog;
+	struct netvsc_transfer *transfers = backlog->transfers;
+	uint32_t acked = backlog->acked, run, count;
+
+	for (; acked != delivered; acked++) {
+		run = 0;
+		while (acked + run != delivered && transfers[(acked + run) & backlog->mask].lent == 0)
+			run++;
+		count = run != 0 ? acks_room(channel, run) : 0;
+		acks_put(channel, acked, count);
+		channel->acks += count;
+		acked += count;
+		if (count != run || acked == delivered)
+			break;
+		transfers[acked & backlog->mask].lent = 0;
+	}
+	__atomic_store_n(&backlog->acked, acked, __ATOMIC_RELAXED);
+}
+
+/* True if there is nothing left to be done. */
+static __attribute__((noinline)) bool
+acks_write_odd(struct netvsc_channel *channel, uint32_t delivered)
+{
+	if (channel->owed_count != 0)
+		acks_write_owed(channel);
+	if (channel->lends == 0)
+		return false;
+	acks_write_leases(channel);
+	acks_write_unlent(channel, delivered);
+	return true;
+}
+
 /* Writes what is owed, as far as there is room. */
 static inline void
 acks_write(struct netvsc_channel *channel)
@@ -140,8 +191,8 @@ acks_write(struct netvsc_channel *channel)
 	uint32_t delivered = __atomic_load_n(&backlog->transfer_tail, __ATOMIC_ACQUIRE);
 	uint32_t acked = backlog->acked, count;
 
-	if (unlikely(channel->owed_count != 0))
-		acks_write_owed(channel);
+	if (unlikely(channel->owed_or_lends != 0) && acks_write_odd(channel, delivered))
+		return;
 	if (acked == delivered)
 		return;
 	count = acks_room(channel, delivered - acked);

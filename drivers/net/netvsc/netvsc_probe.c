@@ -63,9 +63,6 @@ step_args(struct rte_eth_dev *eth)
 	if (ret < 0)
 		return ret;
 	confidential_set(dev, vmbus);
-	if (dev->args.rx_extmbuf || dev->args.rx_copybreak != NETVSC_RX_COPYBREAK)
-		NETVSC_LOG(NOTICE, init, "%s: rx_extmbuf_enable and rx_copybreak have no effect yet:"
-			" received frames are always copied", vmbus->name);
 	if (!dev->args.numa_aware)
 		vmbus->device.numa_node = SOCKET_ID_ANY;
 	dev->socket = vmbus->device.numa_node;

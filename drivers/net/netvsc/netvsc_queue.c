@@ -6,18 +6,14 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
 #include "netvsc_channel.h"
-#include "netvsc_poll.h"
+#include "netvsc_drain.h"
 #include "netvsc_stats.h"
 #include "netvsc_status.h"
-
-/* How long stop waits for messages that the host has not completed. */
-#define DRAIN_WAIT_MS 1000u
 
 static inline struct netvsc_device *
 device_of(struct rte_eth_dev *eth)
@@ -83,6 +79,17 @@ thresh_check(const struct netvsc_device *dev, const char *name, uint16_t thresh,
 	return -EINVAL;
 }
 
+/* Frames longer than this are lent. The mbufs of some pools have their buffers for
+ * ever. */
+static uint32_t
+lend_over(const struct netvsc_device *dev, struct rte_mempool *pool)
+{
+	if (!dev->args.rx_extmbuf ||
+	    (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
+		return UINT32_MAX;
+	return RTE_MAX(dev->args.rx_copybreak, RTE_ETHER_HDR_LEN - 1u);
+}
+
 int
 netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_desc,
 	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
@@ -104,6 +111,8 @@ netvsc_rx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	rxq->pool = pool;
 	rxq->rearm = rearm_word(eth->data->port_id);
 	rxq->data_room = (uint32_t)(rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
+	rxq->lend_over = lend_over(dev, pool);
+	rxq->unusual = rxq->lend_over != UINT32_MAX;
 	rxq->plain_lengths = netvsc_rx_plain_lengths(rxq);
 	rxq->scatter = (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 	rxq->vlan_strip = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
@@ -294,89 +303,6 @@ netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 	rte_free(txq);
 }
 
-/* ---- draining ---- */
-
-/* Takes everything in the backlog as delivered, unseen. */
-static void
-backlog_discard(struct netvsc_channel *channel)
-{
-	struct netvsc_backlog *backlog = &channel->backlog;
-
-	channel->discarded += backlog->range_head - backlog->range_tail;
-	backlog->range_tail = backlog->range_head;
-	backlog->range_seen = backlog->range_head;
-	backlog->transfer_seen = backlog->transfer_head;
-	__atomic_store_n(&backlog->transfer_tail, backlog->transfer_head, __ATOMIC_RELEASE);
-}
-
-/* One look at a channel, with the gates of its queues closed that the flags
- * name. True if there may be more, or a message of ours is still under way. */
-static bool
-channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq *txq)
-{
-	bool signal = false;
-
-	if (channel->vmbus == NULL || netvsc_channel_dead(channel))
-		return false;
-	rte_spinlock_lock(&channel->vmbus->lock);
-	netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
-	if (rx_closed) {
-		backlog_discard(channel);
-		netvsc_poll(channel, 0, &signal);       /* the acknowledgements */
-	}
-	rte_spinlock_unlock(&channel->vmbus->lock);
-	if (signal)
-		vmbus_channel_signal(channel->vmbus);
-	if (txq != NULL)
-		netvsc_tx_reap(txq, UINT32_MAX);
-	return (!vmbus_gone(channel->dev->vmbus) && vmbus_rx_ring_pending(&channel->vmbus->rx)) ||
-		(txq != NULL && txq->free_count < channel->tx_slots.count);
-}
-
-static bool
-channels_drain(struct rte_eth_dev *eth)
-{
-	struct netvsc_device *dev = device_of(eth);
-	bool busy = false;
-
-	for (unsigned int i = 0; i < dev->channel_count; i++)
-		busy |= channel_drain(dev->channel[i], true, i < eth->data->nb_tx_queues ?
-			eth->data->tx_queues[i] : NULL);
-	return busy;
-}
-
-bool
-netvsc_queues_drain(struct rte_eth_dev *eth)
-{
-	const struct netvsc_device *dev = device_of(eth);
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	for (unsigned int ms = 0; ms < DRAIN_WAIT_MS; ms++) {
-		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus) || !channels_drain(eth))
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
-/* One queue's messages; its channel's receive queue may be at work. */
-static int
-txq_drain(struct netvsc_txq *txq)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	const struct netvsc_device *dev = txq->channel->dev;
-
-	for (unsigned int ms = 0; ms < DRAIN_WAIT_MS; ms++) {
-		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus))
-			return 0;
-		channel_drain(txq->channel, false, txq);
-		if (txq->free_count == txq->channel->tx_slots.count || netvsc_channel_dead(txq->channel))
-			return 0;
-		nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
-}
-
 /* ---- start and stop ---- */
 
 static int
@@ -429,8 +355,8 @@ netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 	}
 	attend(rxq, false);
 	eth->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
-	channel_drain(rxq->channel, true, NULL);
 	netvsc_rx_run_drop(rxq, true);
+	netvsc_drain_rx(rxq->channel);
 	return 0;
 }
 
@@ -456,7 +382,7 @@ netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 		return -EINVAL;
 	ret = gate_close(&txq->gate, eth);
 	if (ret == 0)
-		ret = txq_drain(txq);
+		ret = netvsc_drain_tx(txq);
 	if (ret < 0)
 		netvsc_gate_open(&txq->gate);
 	else

@@ -14,6 +14,7 @@
 
 #include <rte_prefetch.h>
 
+#include "netvsc_lease.h"
 #include "netvsc_plain.h"
 
 /* The longest segment IP can hold, with its headers and a tag. */
@@ -124,6 +125,8 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 		return -EPROTO;
 	}
 	mbuf_rearm(rxq, m);
+	if (view->frame_bytes > rxq->lend_over && netvsc_lease_lend(rxq, range, view, m))
+		return 0;
 	if (likely(view->frame_bytes <= rxq->data_room)) {
 		memcpy(rte_pktmbuf_mtod(m, void *), message + view->frame_off,
 			view->frame_bytes);
@@ -153,6 +156,7 @@ run_end(struct netvsc_rxq *rxq)
 	struct rte_mbuf *head = rxq->run_head;
 
 	rxq->run_head = NULL;
+	rxq->unusual = rxq->lend_over != UINT32_MAX;
 	rxq->plain_lengths = netvsc_rx_plain_lengths(rxq);
 	return head;
 }
@@ -191,6 +195,7 @@ run_start(struct netvsc_rxq *rxq, struct rte_mbuf *m, const struct rndis_rx_view
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;
 	m->tso_segsz = (uint16_t)(m->pkt_len > header_bytes ? m->pkt_len - header_bytes : 0);
 	rxq->run_head = m;
+	rxq->unusual = true;
 	rxq->plain_lengths = 0;
 	rxq->run_bytes = m->pkt_len;
 	rxq->run_pieces = 1;
@@ -320,6 +325,21 @@ transfers_finish(struct netvsc_backlog *backlog, uint32_t used)
 	__atomic_store_n(&backlog->transfer_tail, tail, __ATOMIC_RELEASE);
 }
 
+/* The same where there may be a lease, or a run, that ends with its transfer. */
+static __attribute__((noinline)) void
+transfers_finish_unusual(struct netvsc_rxq *rxq, uint32_t used)
+{
+	struct netvsc_channel *channel = rxq->channel;
+
+	if (channel->lender != NULL)
+		netvsc_lease_advance(channel, used);
+	transfers_finish(&channel->backlog, used);
+	if (channel->lender != NULL)
+		netvsc_lease_settle(channel);
+	if (rxq->run_head != NULL && (int32_t)(channel->backlog.range_tail - rxq->run_end) >= 0)
+		netvsc_rx_run_drop(rxq, true);  /* its transfer ended, it did not */
+}
+
 /* As many fresh mbufs as there are, up to `want`: a few frames are better than
  * none, and a pool may be smaller than the burst. */
 static inline uint32_t
@@ -403,9 +423,10 @@ netvsc_rx_deliver(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pk
 	if (unlikely(delivery.pkts != delivery.fresh_end))
 		rte_mempool_put_bulk(rxq->pool, (void **)delivery.pkts,
 			(unsigned int)(delivery.fresh_end - delivery.pkts));
-	transfers_finish(backlog, used);
-	if (unlikely(rxq->run_head != NULL) && (int32_t)(backlog->range_tail - rxq->run_end) >= 0)
-		netvsc_rx_run_drop(rxq, true);  /* its transfer ended, it did not */
+	if (unlikely(rxq->unusual))
+		transfers_finish_unusual(rxq, used);
+	else
+		transfers_finish(backlog, used);
 	rxq->counters.packets += (uint64_t)(delivery.pkts - pkts);
 	rxq->counters.bytes += delivery.bytes;
 	return (uint16_t)(delivery.pkts - pkts);

@@ -14,6 +14,8 @@ struct netvsc_rx_counters {
 	uint64_t mbuf_waits;        /* bursts cut short by an empty pool: nothing is lost */
 	uint64_t rsc_broken;        /* pieces of runs that lack their first, last or another piece */
 	uint64_t csum_bad;
+	uint64_t lent;              /* frames that mbufs point to in the receive buffer */
+	uint64_t lend_refused;      /* longer than rx_copybreak, and copied nevertheless */
 };
 
 struct netvsc_rxq {
@@ -26,6 +28,8 @@ struct netvsc_rxq {
 	 * that fit one mbuf; none while an RSC run is unfinished. */
 	uint32_t plain_lengths;
 	uint32_t frame_off;         /* of the last frame in its range: the next ones' too */
+	uint32_t lend_over;         /* longer frames are lent (netvsc_lease.h); UINT32_MAX: none */
+	bool unusual;               /* a burst's end has more to do: it lends, or a run is unfinished */
 	bool scatter;
 	bool vlan_strip;
 	bool want_hash;
@@ -53,7 +57,9 @@ struct netvsc_rxq {
 static inline uint32_t
 netvsc_rx_plain_lengths(const struct netvsc_rxq *rxq)
 {
-	return rxq->data_room < RTE_ETHER_HDR_LEN ? 0 : rxq->data_room - RTE_ETHER_HDR_LEN + 1;
+	uint32_t longest = RTE_MIN(rxq->data_room, rxq->lend_over);
+
+	return longest < RTE_ETHER_HDR_LEN ? 0 : longest - RTE_ETHER_HDR_LEN + 1;
 }
 
 /* Gives up the unfinished run, if there is one; its pieces are counted if `count`. */

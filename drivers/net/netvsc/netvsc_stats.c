@@ -22,7 +22,7 @@ struct counter {
 #define RX(name) { #name, offsetof(struct netvsc_rx_counters, name) }
 static const struct counter rx_counters[] = {
 	RX(packets), RX(bytes), RX(malformed), RX(oversize), RX(runts),
-	RX(rsc_broken), RX(csum_bad), RX(mbuf_waits),
+	RX(rsc_broken), RX(csum_bad), RX(mbuf_waits), RX(lent), RX(lend_refused),
 };
 
 #define TX(name) { #name, offsetof(struct netvsc_tx_counters, name) }

@@ -20,6 +20,7 @@
 
 #include "netvsc_channel.h"
 #include "netvsc_frame.h"
+#include "netvsc_lease.h"
 #include "netvsc_message.h"
 #include "netvsc_poll.h"
 #include "netvsc_quick_list.h"
@@ -185,9 +186,11 @@ page_list_fits(const struct rte_mbuf *m)
 			continue;
 		if (rte_mbuf_iova_get(m) == 0 || rte_mbuf_iova_get(m) == RTE_BAD_IOVA)
 			return false;
-		/* An external buffer may be contiguous in virtual memory only. */
+		/* An external buffer may be contiguous in virtual memory only; one that
+		 * a port lent that was closed since is elsewhere by now. */
 		if (RTE_MBUF_HAS_EXTBUF(m) &&
-		    (iova ^ (iova + m->data_len - 1)) >> HV_PAGE_SHIFT != 0)
+		    ((iova ^ (iova + m->data_len - 1)) >> HV_PAGE_SHIFT != 0 ||
+		     netvsc_lease_stale(m)))
 			return false;
 		ranges++;
 		pages += (uint32_t)(((iova & (HV_PAGE_BYTES - 1)) + m->data_len +
