@@ -20,6 +20,7 @@ struct traffic {
 	uint64_t total;                 /* frames to send */
 	uint64_t sent, received, bad, foreign, duplicate;
 	uint64_t no_mbuf;
+	uint64_t lent;                  /* that came in no mbuf's own memory */
 	uint64_t per_queue[QUEUES_MAX];
 	uint8_t *seen;
 	uint64_t end_tsc;
@@ -68,6 +69,7 @@ take(struct client *c, struct traffic *t, struct rte_mbuf *m)
 {
 	int64_t seq = frame_seq(m);
 
+	t->lent += RTE_MBUF_HAS_EXTBUF(m) != 0;
 	if (seq < 0 || (uint64_t)seq >= t->total)
 		t->foreign++;
 	else if (t->seen[seq])
@@ -104,6 +106,7 @@ print_traffic(const struct client *c, const struct traffic *t)
 	printf("{\"sent\": %" PRIu64 ", \"received\": %" PRIu64 ", \"bad\": %" PRIu64
 		", \"foreign\": %" PRIu64 ", \"duplicate\": %" PRIu64 ", \"total\": %" PRIu64,
 		t->sent, t->received, t->bad, t->foreign, t->duplicate, t->total);
+	printf(", \"lent\": %" PRIu64, t->lent);
 	printf(", \"ipackets\": %" PRIu64 ", \"opackets\": %" PRIu64 ", \"ierrors\": %" PRIu64
 		", \"oerrors\": %" PRIu64 ", \"imissed\": %" PRIu64 ", \"queues\": [",
 		stats.ipackets, stats.opackets, stats.ierrors, stats.oerrors, stats.imissed);

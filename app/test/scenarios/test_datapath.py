@@ -477,16 +477,6 @@ def test_without_page_lists_the_mtu_ends_where_a_section_does(machine, plugin):
     assert next(s for s in done.steps() if s["step"] == "configure")["error"]
 
 
-@pytest.mark.quick
-def test_devargs_of_receive_say_once_that_they_have_no_effect(machine, plugin):
-    for args, lines in (("rx_extmbuf_enable=1", 1), ("rx_copybreak=1000", 1), ("latency=50", 0)):
-        done = machine.run(["--nic", f"guid={GUID},port=echo"],
-                           ethdev([*NO_HUGE, "-a", f"vmbus:{GUID},{args}", "-d", plugin],
-                                  "--rounds", "1"))
-        echo_ok(done, 1)
-        assert (done.out + done.err).count("have no effect") == lines
-
-
 # ---- two threads on a channel ----
 
 @pytest.mark.quick

@@ -319,7 +319,7 @@ def test_every_section_comes_back_after_the_transmit_ring_was_full(case):
         builtin="32 mbufs read and released, sections never given back",
         ours="32 mbufs read and released, sections given back")
 def test_mbufs_outlive_their_port(case):
-    """rx_extmbuf_enable=1, which has no effect in ours yet: 32 frames are kept
+    """rx_extmbuf_enable=1: 32 frames are kept
     while the port is stopped and closed, then read and given back."""
     ops = case.up(devargs="rx_extmbuf_enable=1")
     ops("tx", n=32, bytes=1400)
@@ -336,7 +336,7 @@ def test_mbufs_outlive_their_port(case):
 @defect("zero-copy frames keep their sections when their queue goes", "4.3",
         builtin="sections never given back", ours="sections given back")
 def test_a_queue_set_up_anew_gives_back_the_hosts_sections(case):
-    """rx_extmbuf_enable=1, which has no effect in ours yet: 32 long frames wait, two are taken and freed, the
+    """rx_extmbuf_enable=1: 32 long frames wait, two are taken and freed, the
     port is stopped, its queue set up anew, the port started."""
     ops = case.up(devargs="rx_extmbuf_enable=1")
     ops("tx", n=32, bytes=1400)
