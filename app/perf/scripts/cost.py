@@ -2,6 +2,7 @@
 """Cycles a frame inside rte_eth_rx_burst and rte_eth_tx_burst: the timer's own
 cost is taken off. Lists are combined with each other. Emulator figures."""
 
+import dataclasses
 import itertools
 import statistics
 
@@ -44,6 +45,15 @@ def arguments(parser):
 
 
 def case_of(args, setting):
+    case = plain_case_of(args, setting)
+    if not args.devargs:
+        return case
+    # Devargs go to a device by its name.
+    return dataclasses.replace(case, devargs=args.devargs,
+                               nics=(f"guid={machine.GUID},{case.nics[0]}",))
+
+
+def plain_case_of(args, setting):
     side, size, burst, transfer, queues = setting
     work = ["--offload", ",".join(args.offload)] if args.offload else []
     if args.freeing and side == "rx":
@@ -52,7 +62,7 @@ def case_of(args, setting):
         work += ["--mtu", "9000"]
     what = f"{side} {size} B, burst {burst}, {queues} queues"
     more = {"burst": burst, "queues": queues, "frames": args.frames, "cold": args.cold,
-            "work": tuple(work), "same_core": not args.two_cores, "devargs": args.devargs}
+            "work": tuple(work), "same_core": not args.two_cores}
     if side == "tx":
         return cases.transmit("cost", what, size, **more)
     gen = (",vlan=100" if "vlan" in args.offload else "") + (",tcp" if "rsc" in args.offload else "")
@@ -119,6 +129,7 @@ def run(setup, args):
             for setting in wanted for driver in args.driver]
     budget.done()
     options.tell({"rows": rows, "cold": args.cold, "two_cores": args.two_cores,
-                  "offload": list(args.offload), "place": setup.place(),
+                  "offload": list(args.offload), "devargs": args.devargs,
+                  "freeing": args.freeing, "place": setup.place(),
                   "cores": [before, machine.cores(setup)]}, table, args.json)
     return options.status(rows)

@@ -226,10 +226,8 @@ netvsc_lease_lend(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *ran
 	/* A tag can be inserted into direct mbufs only. */
 	if (iova == RTE_BAD_IOVA || ((view->has & RNDIS_RX_VLAN) != 0 && !rxq->vlan_strip) ||
 	    ((lender->open == NULL || (int32_t)(index - lender->open_end) >= 0) &&
-	     !lease_begin(channel, index))) {
-		rxq->counters.lend_refused++;
+	     !lease_begin(channel, index)))
 		return false;
-	}
 	lender->credits--;
 	/* What lies before the frame in its range is the application's headroom: the
 	 * message's header was read and checked, and nobody needs it any more. */

@@ -125,8 +125,11 @@ range_to_mbuf(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 		return -EPROTO;
 	}
 	mbuf_rearm(rxq, m);
-	if (view->frame_bytes > rxq->lend_over && netvsc_lease_lend(rxq, range, view, m))
-		return 0;
+	if (view->frame_bytes > rxq->lend_over) {
+		if (netvsc_lease_lend(rxq, range, view, m))
+			return 0;
+		rxq->counters.lend_refused++;
+	}
 	if (likely(view->frame_bytes <= rxq->data_room)) {
 		memcpy(rte_pktmbuf_mtod(m, void *), message + view->frame_off,
 			view->frame_bytes);
@@ -265,6 +268,36 @@ struct delivery {
 	uint64_t bytes;
 };
 
+/* A frame that is plain but for being lent. False if it is not, or cannot be lent:
+ * nothing was done then. */
+static inline bool
+lend_plain(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
+	struct delivery *delivery)
+{
+	const uint8_t *message = rxq->channel->dev->recv_buffer + range->byte_offset;
+	struct rte_mbuf *m = *delivery->pkts;
+	struct rndis_rx_view view = { 0 };
+	struct rndis_rx_quick quick;
+	uint64_t flags = 0;
+
+	/* A tag may have to be taken out of the frame itself. */
+	if (rxq->run_head != NULL || rxq->vlan_strip ||
+	    !rndis_packet_quick(message, range->byte_count, &quick) ||
+	    quick.frame_bytes <= rxq->lend_over ||
+	    (quick.has != 0 && !plain_info(rxq, &quick, m, &flags)))
+		return false;
+	view.frame_off = quick.frame_off;
+	view.frame_bytes = quick.frame_bytes;
+	plain_fill(rxq, m, flags, quick.frame_bytes);
+	if (!netvsc_lease_lend(rxq, range, &view, m))
+		return false;
+	m->packet_type = rxq->want_ptype ?
+		netvsc_ptype_of(m, message + quick.frame_off, quick.frame_bytes) : 0;
+	delivery->pkts++;
+	delivery->bytes += quick.frame_bytes;
+	return true;
+}
+
 /* One range that is not plain: 0 if it is done, be it delivered, kept for later
  * or counted; -ENOMEM if it must be tried again. What wants more of a frame than a
  * copy gets it here. */
@@ -276,8 +309,11 @@ deliver_odd(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 	uint32_t slot = (uint32_t)(range - backlog->ranges);
 	struct rte_mbuf *m = *delivery->pkts;
 	struct rndis_rx_view view;
-	int ret = range_to_mbuf(rxq, range, m, &view);
+	int ret;
 
+	if (rxq->lend_over != UINT32_MAX && lend_plain(rxq, range, delivery))
+		return 0;
+	ret = range_to_mbuf(rxq, range, m, &view);
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret == 0 && is_piece(&view)) {
