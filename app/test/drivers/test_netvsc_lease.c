@@ -237,7 +237,7 @@ acknowledgements_of_leases_wait_for_room_in_the_ring(void **state)
 {
 	struct fake_data *d = lend_start(NULL);
 	struct vmbus_tx_ring *ring = &d->host->dev.channel[0]->vmbus->tx;
-	const unsigned int before = d->host->acked_count;
+	const unsigned int before = d->host->acks_count;
 	struct rte_mbuf *pkts[8];
 
 	(void)state;
@@ -254,7 +254,7 @@ acknowledgements_of_leases_wait_for_room_in_the_ring(void **state)
 	ring->page->read_index = fake_world.tx_read;
 	d->host->set.deaf = false;
 	vmbus_channel_signal(d->host->dev.channel[0]->vmbus);
-	assert_in_range(d->host->acked_count - before, 1, 3);
+	assert_in_range(d->host->acks_count - before, 1, 3);
 	lend_poll(d);
 	for (unsigned int t = 0; t < 8; t++)
 		assert_int_equal(lend_acked(d, t), 1);

@@ -70,7 +70,7 @@ static void
 frames_are_freed_on_any_thread(void **state)
 {
 	struct fake_data *d = lend_start(NULL);
-	const unsigned int before = d->host->acked_count;
+	const unsigned int before = d->host->acks_count;
 	pthread_t threads[THREADS];
 
 	(void)state;
@@ -101,7 +101,7 @@ frames_are_freed_on_any_thread(void **state)
 			rte_pktmbuf_free(handed.bare[t][i]);
 	}
 	lend_poll(d);
-	assert_int_equal(d->host->acked_count - before, FRAMES / THREADS);
+	assert_int_equal(d->host->acks_count - before, FRAMES / THREADS);
 	assert_int_equal(d->host->acks_owed, 0);
 	assert_int_equal(d->host->errors, 0);
 	fake_data_stop(d);
