@@ -13,6 +13,23 @@
 struct rte_eth_dev;
 struct rte_dev_reg_info;
 
+/* Public headers older than what they pass for: what the newer ones add or
+ * change. New members are other members of the same structures here. */
+#if defined(PRETEND_YEAR) && !defined(RTE_ETH_HASH_ALGO_CAPA_MASK)
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+#define RTE_ETH_HASH_ALGO_CAPA_MASK(x) (UINT32_C(1) << RTE_ETH_HASH_FUNCTION_ ## x)
+#define rss_algo_capa reserved_64s[0]   /* uint32_t, of struct rte_eth_dev_info */
+#define algorithm rss_key_len           /* an enum, of struct rte_eth_rss_conf */
+#endif
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+typedef int (*eth_tx_queue_count_t)(void *queue);
+#endif
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+typedef int (*fact_rx_queue_count_t)(void *queue);
+#define eth_rx_queue_count_t fact_rx_queue_count_t
+#endif
+#endif
+
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
 struct eth_queue_stats {
 	uint64_t q_ipackets[16];
