@@ -74,6 +74,7 @@ struct fake_settings {
 	bool foreign;               /* answers to nobody before each answer */
 	bool deaf;                  /* reads nothing */
 	bool spoils_words;          /* what the guest alone writes in the ring pages: see show */
+	bool absent;                /* the device cannot be opened: it is gone */
 	bool answer_first;          /* RNDIS answers come before the completion */
 };
 

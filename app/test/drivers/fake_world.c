@@ -163,6 +163,8 @@ vmbus_device_open(struct vmbus_device *device)
 
 	if (device->shared != NULL)
 		return -EBUSY;
+	if (fake_world.host.set.absent)
+		return -ENODEV;
 	memset(&fake_world.host.shared, 0, sizeof(fake_world.host.shared));
 	memset(fake_world.rings, 0, 2 * FAKE_RING_BYTES);
 	fake_world.tx_read = 0;
@@ -229,6 +231,13 @@ vmbus_device_kept_free(void *addr, uint64_t bytes)
 	__atomic_fetch_sub(&fake_world.kept_maps, 1, __ATOMIC_RELAXED);
 }
 
+bool
+vmbus_device_present(const struct vmbus_device *device)
+{
+	RTE_SET_USED(device);
+	return !fake_world.host.set.absent;
+}
+
 int
 vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 {
@@ -247,6 +256,7 @@ int
 vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
 {
 	device->removed = removed;
+	device->watched = true;
 	fake_host->watched = true;
 	return 0;
 }
@@ -254,7 +264,7 @@ vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_dev
 void
 vmbus_device_unwatch(struct vmbus_device *device)
 {
-	device->removed = NULL;
+	device->watched = false;
 	fake_host->watched = false;
 }
 

@@ -3,11 +3,13 @@
 /* The port's life with hosts that spoil a ring, or stop reading: what the
  * application is told, how long it takes, and that nothing is lost uncounted. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "fake_data.h"
+#include "fake_world.h"
 #include "netvsc_ethdev.h"
 #include "netvsc_ndis.h"
 #include "netvsc_queue.h"
@@ -136,6 +138,127 @@ an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told(void **state)
 	while (fake_alarm_run())
 		;
 	assert_int_equal(d->host->resets, 0);
+	fake_data_stop(d);
+}
+
+/* A long frame that the host reads from its mbuf, and a ring that dies. */
+static struct fake_data *
+port_with_a_stranded_frame(void)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ .data_room = 1600 });
+	struct rte_mbuf *m = fake_mbuf(d, 1400, 1, 0);
+
+	d->hold = true;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	spoil_rx(d);
+	d->hold = false;
+	return d;
+}
+
+/* Op: tx_queue_stop. */
+static void
+a_queue_of_a_dead_ring_does_not_stop_while_the_host_may_read_its_frames(void **state)
+{
+	struct fake_data *d = port_with_a_stranded_frame();
+
+	(void)state;
+	/* Stopped, it could be set up anew, which frees them. */
+	assert_int_equal(d->eth->dev_ops->tx_queue_stop(d->eth, 0), -EIO);
+	assert_int_equal(d->eth->data->tx_queue_state[0], RTE_ETH_QUEUE_STATE_STARTED);
+	assert_int_equal(fake_pool_out(&d->pool), 1);
+	stop_start(d);
+	d->held_count = 0;                              /* of the link before */
+	assert_int_equal(d->eth->dev_ops->tx_queue_stop(d->eth, 0), 0);
+	assert_int_equal(d->eth->dev_ops->tx_queue_start(d->eth, 0), 0);
+	receives_and_sends(d);
+	fake_data_stop(d);
+}
+
+/* Op: dev_stop. */
+static void
+stopping_a_port_with_a_dead_ring_takes_frames_back_by_closing_the_link(void **state)
+{
+	struct fake_data *d = port_with_a_stranded_frame();
+
+	(void)state;
+	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	assert_null(d->host->dev.vmbus);
+	assert_int_equal(fake_pool_out(&d->pool), 0);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	d->held_count = 0;
+	receives_and_sends(d);
+	fake_data_stop(d);
+}
+
+/* ---- a device that goes while it is closed ---- */
+
+/* The first answer after an open; others stay as they are. */
+static bool
+answers_an_open(const struct fake_held *answer)
+{
+	uint32_t type;
+
+	memcpy(&type, answer->payload, sizeof(type));
+	return answer->type == VMBUS_PACKET_COMPLETION && type == NVSP_INIT_COMPLETE;
+}
+
+static bool
+lose_the_device(struct fake_held *answer)
+{
+	if (!answers_an_open(answer))
+		return true;
+	fake_host->set.absent = true;
+	return false;
+}
+
+/* Conformance: 25. Op: is_removed. */
+static void
+a_device_that_goes_while_it_is_reopened_is_one_removal_and_no_reset(void **state)
+{
+	(void)state;
+	/* Before it is opened again, and in the middle of the talk after that. */
+	for (unsigned int late = 0; late < 2; late++) {
+		struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+		d->host->set.absent = late == 0;
+		d->host->meddle = late == 0 ? NULL : lose_the_device;
+		assert_true(d->eth->dev_ops->mtu_set(d->eth, 1400) < 0);
+		while (fake_alarm_run())
+			;
+		assert_int_equal(d->host->removals, 1);
+		assert_int_equal(d->host->resets, 0);
+		assert_int_equal(d->eth->dev_ops->is_removed(d->eth), 1);
+		/* The same device, offered anew. */
+		d->host->set.absent = false;
+		d->host->meddle = NULL;
+		assert_int_equal(d->eth->dev_ops->dev_reset(d->eth), 0);
+		assert_int_equal(d->eth->dev_ops->is_removed(d->eth), 0);
+		fake_data_stop(d);
+	}
+}
+
+static bool watched_when_it_spoke;
+
+static bool
+see_whether_it_is_watched(struct fake_held *answer)
+{
+	if (answers_an_open(answer))
+		watched_when_it_spoke = fake_host->watched;
+	return true;
+}
+
+/* The bus tells of it as soon as the device is open, not after the talk. */
+static void
+a_link_is_watched_from_its_first_message_on(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	d->host->vmbus.removed = netvsc_ethdev_removed;
+	d->host->meddle = see_whether_it_is_watched;
+	assert_int_equal(d->eth->dev_ops->dev_reset(d->eth), 0);
+	assert_true(watched_when_it_spoke);
+	assert_true(d->host->watched);
 	fake_data_stop(d);
 }
 
@@ -292,6 +415,33 @@ a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **sta
 
 /* ---- questions ---- */
 
+/* Op: get_reg. */
+static void
+registers_hold_each_counter_of_a_channel_in_two_words_of_their_own(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct netvsc_channel *channel = d->host->dev.channel[0];
+	uint64_t *const counter[] = {
+		&channel->ring_errors, &channel->bad_transfers, &channel->bad_completions,
+		&channel->unknown_packets, &channel->control_messages, &channel->acks,
+		&channel->discarded, &channel->refused,
+	};
+	uint32_t word[64];
+	struct rte_dev_reg_info regs = { .data = word, .length = RTE_DIM(word) };
+
+	(void)state;
+	for (uint32_t i = 0; i < RTE_DIM(counter); i++)
+		*counter[i] = UINT64_C(0x100000001) * (i + 1);
+	assert_int_equal(d->eth->dev_ops->get_reg(d->eth, &regs), 0);
+	assert_int_equal(word[3], 12 + 2 * RTE_DIM(counter));
+	for (uint32_t i = 0; i < RTE_DIM(counter); i++) {
+		assert_int_equal(word[16 + 12 + 2 * i], i + 1);
+		assert_int_equal(word[16 + 12 + 2 * i + 1], i + 1);
+		*counter[i] = 0;
+	}
+	fake_data_stop(d);
+}
+
 /* Op: eth_dev_priv_dump. */
 static void
 a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter(void **state)
@@ -322,6 +472,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again),
 		cmocka_unit_test(an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told),
+		cmocka_unit_test(a_queue_of_a_dead_ring_does_not_stop_while_the_host_may_read_its_frames),
+		cmocka_unit_test(stopping_a_port_with_a_dead_ring_takes_frames_back_by_closing_the_link),
+		cmocka_unit_test(a_device_that_goes_while_it_is_reopened_is_one_removal_and_no_reset),
+		cmocka_unit_test(a_link_is_watched_from_its_first_message_on),
+		cmocka_unit_test(registers_hold_each_counter_of_a_channel_in_two_words_of_their_own),
 		cmocka_unit_test(every_frame_that_is_still_in_the_ring_at_the_end_is_counted),
 		cmocka_unit_test(a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more),
 		cmocka_unit_test(a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter),

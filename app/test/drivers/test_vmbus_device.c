@@ -657,6 +657,19 @@ a_rescind_that_was_noticed_is_told_before_the_watch_ends(void **state)
 	close(second.fd);
 }
 
+static void
+a_device_is_present_while_the_kernel_has_it_under_its_uuid_and_bound(void **state)
+{
+	(void)state;
+	assert_true(vmbus_device_present(&device));
+	fake_tree_drop(A "/uio");
+	assert_false(vmbus_device_present(&device));    /* bound to another driver */
+	fake_tree_nic(A, A, 40, 9);
+	assert_true(vmbus_device_present(&device));     /* offered anew */
+	fake_tree_drop(A "/device_id");
+	assert_false(vmbus_device_present(&device));
+}
+
 /* Conformance: 11. */
 static void
 watching_leaves_neither_thread_nor_descriptor_behind(void **state)
@@ -698,6 +711,7 @@ main(void)
 		CASE(a_device_is_not_closed_under_a_handler_that_runs),
 		CASE(a_rescind_is_noticed_while_the_handler_of_another_one_runs),
 		CASE(a_rescind_that_was_noticed_is_told_before_the_watch_ends),
+		CASE(a_device_is_present_while_the_kernel_has_it_under_its_uuid_and_bound),
 		CASE(watching_leaves_neither_thread_nor_descriptor_behind),
 	};
 

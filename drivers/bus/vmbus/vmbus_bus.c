@@ -323,7 +323,7 @@ bus_probe(VMBUS_COMPAT_BUS_ARG)
 			continue;
 		ret = device_probe(device);
 		if (ret < 0)
-			VMBUS_LOG(ERR, "%s: probe failed: %s", device->name, strerror(-ret));
+			VMBUS_LOG(INFO, "%s: probe failed: %s", device->name, strerror(-ret));
 	}
 	return 0;
 }

@@ -36,16 +36,32 @@ static const char *const map_names[UIO_MAP_COUNT] = {
 /* What the scan saw may be of an earlier life: the host can take a device away
  * and offer it anew while nobody has it open. */
 static int
+device_read(const struct vmbus_device *device, struct vmbus_sysfs_device *sysfs)
+{
+	const char *file;
+	int ret = vmbus_sysfs_read_device(VMBUS_SYSFS_DEVICES, device->sysfs.name, sysfs, &file);
+
+	if (ret == 0 && sysfs->uio == VMBUS_NO_ID)
+		ret = -ENODEV;
+	if (ret == 0 && memcmp(sysfs->instance, device->sysfs.instance, sizeof(sysfs->instance)) != 0)
+		ret = -ENODEV;
+	return ret;
+}
+
+bool
+vmbus_device_present(const struct vmbus_device *device)
+{
+	struct vmbus_sysfs_device sysfs;
+
+	return device_read(device, &sysfs) == 0;
+}
+
+static int
 device_refresh(struct vmbus_device *device)
 {
 	struct vmbus_sysfs_device sysfs;
-	const char *file;
-	int ret = vmbus_sysfs_read_device(VMBUS_SYSFS_DEVICES, device->sysfs.name, &sysfs, &file);
+	int ret = device_read(device, &sysfs);
 
-	if (ret == 0 && sysfs.uio == VMBUS_NO_ID)
-		ret = -ENODEV;
-	if (ret == 0 && memcmp(sysfs.instance, device->sysfs.instance, sizeof(sysfs.instance)) != 0)
-		ret = -ENODEV;
 	if (ret < 0) {
 		VMBUS_LOG(ERR, "%s: %s/%s: not there, or not bound to uio_hv_generic, any more: %s;"
 			" bind it again", device->name, VMBUS_SYSFS_DEVICES, device->sysfs.name,

@@ -75,7 +75,7 @@ struct vmbus_device {
 	bool seen;                  /* by the scan under way */
 	bool watched;
 	struct vmbus_shared *shared;
-	void (*removed)(struct vmbus_device *device);   /* see vmbus_device_watch() */
+	void (*removed)(struct vmbus_device *device);   /* of the last vmbus_device_watch() */
 	void *driver_data;
 };
 
@@ -91,6 +91,10 @@ void vmbus_device_close(struct vmbus_device *device);
  * closed; see vmbus_uio_keep(). Whoever asked for it frees it, on any thread. */
 void vmbus_device_keep(struct vmbus_device *device, unsigned int map);
 void vmbus_device_kept_free(void *addr, uint64_t bytes);
+
+/* Does the kernel still have the device, bound to uio_hv_generic? For one that
+ * is closed, whose end nobody watches. */
+bool vmbus_device_present(const struct vmbus_device *device);
 
 /* Waits (bounded) until the kernel has opened `count` subchannels that the host
  * was asked for, and attaches them. Returns how many there are now, which may
@@ -152,6 +156,7 @@ struct vmbus_driver {
 	struct rte_driver driver;
 	TAILQ_ENTRY(vmbus_driver) next;
 	uint8_t class_id[VMBUS_GUID_BYTES];
+	/* Says in one line what went wrong, if anything did: the bus adds none. */
 	int (*probe)(struct vmbus_driver *driver, struct vmbus_device *device);
 	int (*remove)(struct vmbus_device *device);
 };

@@ -317,6 +317,5 @@ vmbus_device_unwatch(struct vmbus_device *device)
 			threads_end();
 	}
 	device->watched = false;
-	device->removed = NULL;
 	pthread_mutex_unlock(&watch.life);
 }

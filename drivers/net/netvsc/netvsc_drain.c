@@ -36,8 +36,9 @@ channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq 
 {
 	bool signal = false;
 
+	/* The host may read a dead one's messages for as long as it is open. */
 	if (channel->vmbus == NULL || netvsc_channel_dead(channel))
-		return false;
+		return txq != NULL && txq->free_count < channel->tx_slots.count;
 	rte_spinlock_lock(&channel->vmbus->lock);
 	netvsc_poll(channel, NETVSC_POLL_CONTROL_BUDGET, &signal);
 	if (rx_closed) {
@@ -95,8 +96,10 @@ netvsc_drain_tx(struct netvsc_txq *txq)
 		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus))
 			return 0;
 		channel_drain(txq->channel, false, txq);
-		if (txq->free_count == txq->channel->tx_slots.count || netvsc_channel_dead(txq->channel))
+		if (txq->free_count == txq->channel->tx_slots.count)
 			return 0;
+		if (netvsc_channel_dead(txq->channel))
+			return -EIO;    /* a setup must not free what the host may read */
 		nanosleep(&pause, NULL);
 	}
 	return -ETIMEDOUT;

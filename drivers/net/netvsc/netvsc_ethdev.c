@@ -57,14 +57,23 @@ link_broken(const struct netvsc_device *dev)
 static int
 reopened(struct rte_eth_dev *eth)
 {
-	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 	int ret = netvsc_ethdev_settle(eth);
 
-	if (ret == 0 && !vmbus->watched)
-		ret = vmbus_device_watch(vmbus, netvsc_ethdev_removed);
 	if (ret == 0)
 		netvsc_queues_open_gates(eth);
 	return ret;
+}
+
+/* Nobody watches a device that is closed: what is gone by now went unseen. */
+static void
+link_lost(struct rte_eth_dev *eth)
+{
+	struct netvsc_device *dev = netvsc_device_of(eth);
+
+	if (vmbus_device_present(netvsc_vmbus_of(eth)))
+		netvsc_event_broken(dev);
+	else
+		netvsc_event_removed(dev);
 }
 
 int
@@ -92,7 +101,7 @@ netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 		settled = reopened(eth);
 	netvsc_xact_unlock(dev);
 	if (link_closed(dev))
-		netvsc_event_broken(dev);
+		link_lost(eth);
 	return ret < 0 ? ret : settled;
 }
 
@@ -103,9 +112,8 @@ link_give_up(struct rte_eth_dev *eth)
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 
-	NETVSC_LOG(WARNING, init, "%s: stop: the host holds frames for over a second: closing the"
-		" link; start opens it again", dev->name);
-	vmbus_device_unwatch(vmbus);
+	NETVSC_LOG(WARNING, init, "%s: stop: the host keeps frames: closing the link; start opens it"
+		" again", dev->name);
 	netvsc_link_close(dev, vmbus);
 	netvsc_queues_reclaim(eth);
 }
@@ -116,7 +124,7 @@ netvsc_ethdev_removed(struct vmbus_device *vmbus)
 	struct rte_eth_dev *eth = vmbus->driver_data;
 
 	if (eth != NULL)
-		netvsc_event_raise(netvsc_device_of(eth), NETVSC_EVENT_REMOVED);
+		netvsc_event_removed(netvsc_device_of(eth));
 }
 
 /* ---- configure ---- */
@@ -302,9 +310,8 @@ netvsc_ethdev_destroy(struct rte_eth_dev *eth)
 		return;
 	}
 	netvsc_watch_stop(dev);
-	vmbus_device_unwatch(vmbus);
-	vmbus->driver_data = NULL;
 	netvsc_link_close(dev, vmbus);
+	vmbus->driver_data = NULL;
 	netvsc_event_cancel(dev);
 	netvsc_queues_reclaim(eth);
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)

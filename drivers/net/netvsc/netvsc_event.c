@@ -110,9 +110,17 @@ netvsc_event_broken(struct netvsc_device *dev)
 }
 
 void
+netvsc_event_removed(struct netvsc_device *dev)
+{
+	if (__atomic_exchange_n(&dev->xact.notified.removed_told, 1, __ATOMIC_SEQ_CST) == 0)
+		netvsc_event_raise(dev, NETVSC_EVENT_REMOVED);
+}
+
+void
 netvsc_event_repaired(struct netvsc_device *dev)
 {
 	__atomic_store_n(&dev->xact.notified.broken_told, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&dev->xact.notified.removed_told, 0, __ATOMIC_SEQ_CST);
 }
 
 void

@@ -23,6 +23,8 @@ void netvsc_event_raise(struct netvsc_device *dev, uint32_t events);
 /* The port is of no use until its link is opened again. The application is told
  * of it once; netvsc_event_repaired() when that has happened. Never block. */
 void netvsc_event_broken(struct netvsc_device *dev);
+/* The host took the device away. The application is told of it once. Never blocks. */
+void netvsc_event_removed(struct netvsc_device *dev);
 void netvsc_event_repaired(struct netvsc_device *dev);
 /* Waits for a handler that runs and forgets what is pending: before dev is
  * freed. Not from a handler, nor with the control lock held. */

@@ -171,7 +171,8 @@ netvsc_is_removed(struct rte_eth_dev *eth)
 {
 	const struct netvsc_device *dev = netvsc_device_of(eth);
 
-	return dev->vmbus != NULL && vmbus_gone(dev->vmbus);
+	return dev->vmbus != NULL ? vmbus_gone(dev->vmbus) :
+		__atomic_load_n(&dev->xact.notified.removed_told, __ATOMIC_SEQ_CST) != 0;
 }
 
 /* ---- queues ---- */

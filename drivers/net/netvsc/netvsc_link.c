@@ -177,6 +177,10 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 	if (ret < 0)
 		return step_failed(dev, "opening the device", ret, "see that uio_hv_generic drives it,"
 			" that no other process has it and that this user may open /dev/uioN");
+	/* From the first message on: what is revoked must not be touched. */
+	if (vmbus->removed != NULL && vmbus_device_watch(vmbus, vmbus->removed) < 0)
+		NETVSC_LOG(WARNING, init, "%s: its removal by the host will not be noticed: raise the"
+			" limit of open files (ulimit -n)", dev->name);
 	addresses_set(dev, vmbus);
 	dev->epoch++;
 	netvsc_xact_reset(dev);
@@ -217,6 +221,7 @@ netvsc_link_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
 	dev->vmbus = NULL;
 	dev->recv_buffer = NULL;
 	dev->send_buffer = NULL;
+	vmbus_device_unwatch(vmbus);
 	vmbus_device_close(vmbus);
 	netvsc_xact_unlock(dev);
 }
@@ -379,7 +384,6 @@ int
 netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
 	unsigned int queues)
 {
-	void (*removed)(struct vmbus_device *device) = vmbus->removed;
 	unsigned int queues_before;
 	uint16_t mtu_before, mtu_min;
 	int ret, back = 0;
@@ -388,7 +392,6 @@ netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16
 	mtu_before = dev->mtu;
 	mtu_min = RTE_MIN(dev->mtu, dev->host.mtu);
 	queues_before = RTE_MAX(dev->channel_count, 1);
-	vmbus_device_unwatch(vmbus);
 	netvsc_link_close(dev, vmbus);
 	/* To a new channel it owes a new answer; if it owes that too, going back does
 	 * not wait for it as long again. */
@@ -399,9 +402,6 @@ netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16
 	if (back < 0)
 		NETVSC_LOG(ERR, control, "%s: reopen failed and so did going back: %s; the port is"
 			" out of use until it is reset", dev->name, strerror(-back));
-	else if (removed != NULL && vmbus_device_watch(vmbus, removed) < 0)
-		NETVSC_LOG(WARNING, control, "%s: its removal by the host will not be noticed",
-			dev->name);
 	/* It may have gone up or down meanwhile; if not, this tells nobody. */
 	netvsc_event_raise(dev, NETVSC_EVENT_LINK);
 	netvsc_xact_unlock(dev);

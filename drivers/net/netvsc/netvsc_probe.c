@@ -51,25 +51,22 @@ confidential_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
 	}
 }
 
-static int
-step_args(struct rte_eth_dev *eth)
+static void
+identity_set(struct rte_eth_dev *eth, const struct netvsc_args *args)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
-	const struct rte_devargs *devargs = vmbus->device.devargs;
-	int ret = netvsc_args_parse(vmbus->name, devargs != NULL ? devargs->args : NULL,
-		&dev->args);
 
-	if (ret < 0)
-		return ret;
+	dev->args = *args;
 	confidential_set(dev, vmbus);
 	if (!dev->args.numa_aware)
 		vmbus->device.numa_node = SOCKET_ID_ANY;
 	dev->socket = vmbus->device.numa_node;
 	dev->port_id = eth->data->port_id;
 	dev->mtu = RTE_ETHER_MTU;
+	vmbus->removed = netvsc_ethdev_removed;
+	vmbus->driver_data = eth;       /* what a removal is told to, from here on */
 	rte_strscpy(dev->name, vmbus->name, sizeof(dev->name));
-	return 0;
 }
 
 static int
@@ -105,8 +102,8 @@ step_removal(struct rte_eth_dev *eth)
 {
 	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 
-	vmbus->driver_data = eth;       /* what a removal is told to, from here on */
-	return vmbus_device_watch(vmbus, netvsc_ethdev_removed);
+	/* Opening the link could not; this says why. */
+	return vmbus->watched ? 0 : vmbus_device_watch(vmbus, netvsc_ethdev_removed);
 }
 
 static int
@@ -122,7 +119,6 @@ static const struct init_step {
 	int (*run)(struct rte_eth_dev *eth);
 	const char *advice;         /* what to try; NULL: the step has said all itself */
 } init_steps[] = {
-	{ "devargs", step_args, NULL },
 	{ "memory for control requests", step_memory, MEMORY },
 	{ "link to the host", step_link, NULL },
 	{ "memory for the send buffer", netvsc_ethdev_settle, MEMORY },
@@ -135,9 +131,10 @@ static const struct init_step {
 static int
 port_init(struct rte_eth_dev *eth, void *param)
 {
-	struct vmbus_device *vmbus = param;
+	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
 
 	netvsc_ethdev_init(eth);
+	identity_set(eth, param);
 	for (unsigned int i = 0; i < RTE_DIM(init_steps); i++) {
 		int ret = init_steps[i].run(eth);
 
@@ -155,12 +152,20 @@ port_init(struct rte_eth_dev *eth, void *param)
 static int
 netvsc_probe(struct vmbus_driver *driver, struct vmbus_device *vmbus)
 {
+	const struct rte_devargs *devargs = vmbus->device.devargs;
+	struct netvsc_args args;
+	int ret;
+
 	RTE_SET_USED(driver);
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return failed(vmbus, "secondary process", -ENOTSUP,
 			"only the primary process may use the port in this version");
+	/* Before there is a port, about which ethdev would add a line of its own. */
+	ret = netvsc_args_parse(vmbus->name, devargs != NULL ? devargs->args : NULL, &args);
+	if (ret < 0)
+		return ret;
 	return rte_eth_dev_create(&vmbus->device, vmbus->name, sizeof(struct netvsc_device),
-		NULL, NULL, port_init, vmbus);
+		NULL, NULL, port_init, &args);
 }
 
 static int

@@ -5,7 +5,7 @@
  * state that tells where traffic stands. 32 bits each, in the CPU's order:
  *
  *   0 version of this layout (1)     1 words of this head (16)
- *   2 channels                       3 words of each (26)
+ *   2 channels                       3 words of each (28)
  *   4 NVSP version                   5 NDIS version, major << 16 | minor
  *   6 epoch: opens of the channel    7 packet filter (NDIS_FILTER_*)
  *   8 MTU                            9 MTU as the host has it
@@ -21,7 +21,7 @@
  *   8 acknowledgements owed          9 messages under way
  *  10 epoch                         11 started receive queue (1), none (0)
  *  12 ring_errors, bad_transfers, bad_completions, unknown_packets,
- *     control_messages, acks, discarded: low word, high word of each
+ *     control_messages, acks, discarded, refused: low word, high word of each
  * Indices are the driver's own copies: no ring is touched, so that it may be
  * asked for when the device is gone.
  */
@@ -34,6 +34,7 @@
 #define REGS_VERSION 1u
 #define HEAD_WORDS 16u
 #define CHANNEL_WORDS (12u + 2 * NETVSC_CHANNEL_COUNTERS)
+_Static_assert(CHANNEL_WORDS == 28, "as the layout above says");
 
 static void
 head_fill(const struct netvsc_device *dev, uint32_t *word)
@@ -76,7 +77,7 @@ channel_fill(const struct netvsc_channel *channel, uint32_t *word)
 	const uint64_t counter[NETVSC_CHANNEL_COUNTERS] = {
 		channel->ring_errors, channel->bad_transfers, channel->bad_completions,
 		channel->unknown_packets, channel->control_messages, channel->acks,
-		channel->discarded,
+		channel->discarded, channel->refused,
 	};
 	const uint32_t fixed[] = {
 		(uint32_t)channel->index << 16 | (vmbus->relid & UINT16_MAX),

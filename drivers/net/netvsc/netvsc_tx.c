@@ -310,19 +310,6 @@ struct tx_burst {
 	uint32_t run_count;
 };
 
-/* Counts what a message found missing; true if it was only a section. */
-static bool
-burst_lacks_section(struct netvsc_txq *txq)
-{
-	if (txq->free_count == 0)
-		txq->counters.no_slot++;
-	else if (!tx_room(txq, TX_MESSAGE_BYTES))
-		txq->counters.ring_full++;
-	else
-		txq->counters.no_section++;
-	return txq->free_count != 0 && tx_room(txq, TX_MESSAGE_BYTES);
-}
-
 /* Without a section the host reads even the header from where it is. */
 static bool
 burst_page_list(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame)
@@ -352,6 +339,22 @@ burst_page_list(struct netvsc_txq *txq, struct tx_burst *burst, const struct net
 	return false;
 }
 
+/* No message could be opened: what it lacks is counted. Only for want of a
+ * section there is another way. */
+static bool
+burst_otherwise(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame)
+{
+	if (txq->free_count == 0)
+		txq->counters.no_slot++;
+	else if (!tx_room(txq, TX_MESSAGE_BYTES))
+		txq->counters.ring_full++;
+	else if (txq->page_lists && page_list_fits(frame->m))
+		return burst_page_list(txq, burst, frame);
+	else
+		txq->counters.no_section++;
+	return false;
+}
+
 /* Into the open message, or into a new one. */
 static bool
 burst_copy(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_tx_frame *frame)
@@ -361,8 +364,7 @@ burst_copy(struct netvsc_txq *txq, struct tx_burst *burst, const struct netvsc_t
 	if (msg->start == NULL || !message_append(txq, msg, frame)) {
 		tx_message_end(txq, msg);
 		if (unlikely(!tx_message_open(txq, msg)))
-			return burst_lacks_section(txq) && txq->page_lists &&
-				page_list_fits(frame->m) && burst_page_list(txq, burst, frame);
+			return burst_otherwise(txq, burst, frame);
 		message_append(txq, msg, frame);
 	}
 	rte_pktmbuf_free((struct rte_mbuf *)(uintptr_t)frame->m);
