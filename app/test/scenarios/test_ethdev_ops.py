@@ -16,7 +16,7 @@ FILTERING = [h for h in HOSTS if h != "openvmm"]
 STRANGER = "02:00:00:00:00:77"
 GROUP_A, GROUP_B, GROUP_C = "01:00:5e:00:00:0a", "01:00:5e:00:00:0b", "01:00:5e:00:00:0c"
 
-EPERM, EIO, EINVAL, ENOTSUP = -1, -5, -22, -95
+EPERM, EIO, EBUSY, EINVAL, ENOTSUP = -1, -5, -16, -22, -95
 RX_VLAN_STRIP, RX_SCATTER, RX_RSS_HASH = 1 << 0, 1 << 13, 1 << 19
 RSS_IPV4, RSS_TCP4, RSS_UDP4 = 1 << 2, 1 << 4, 1 << 5
 FILTER_WORD, MTU_WORD = 7, 8
@@ -91,7 +91,7 @@ def test_a_host_that_forbids_another_mac_address_is_eperm_and_the_old_one_stays(
     server, ops = pair(machine, plugin, "queues=1,spoofing=off")
     old = ops.ok("mac", 0)["mac"]
     got = ops.call("mac", 0, "02:11:22:33:44:55")
-    assert got["ret"] in (EPERM, ENOTSUP) and got["mac"] == old
+    assert got["ret"] == EPERM and got["mac"] == old
     restart(ops)
     assert ops.reach(1, 0, old) == 5 and ops.reach(1, 0, "02:11:22:33:44:55") == 0
     assert ops.call("mac", 0, "01:00:5e:00:00:01")["ret"] == EINVAL
@@ -365,8 +365,8 @@ def test_udp_is_hashed_where_the_host_offers_it_and_not_advertised_elsewhere(mac
     assert offered == (host in ("ws2022", "azure"))
     if info["reta"] == 0:
         assert info["rx_queues"] == 1
-        assert ops.call("reta", 0, "0", "size=128")["ret"] in (ENOTSUP, EINVAL)
-        assert ops.call("configure", 0, 1, 1, f"rss={RSS_UDP4}")["ret"] < 0
+        assert ops.call("reta", 0, "0", "size=128")["ret"] == EINVAL     # no queues yet
+        assert ops.call("configure", 0, 1, 1, f"rss={RSS_UDP4}")["ret"] == EINVAL
         ops.ok("configure", 0, 1, 1)
         ops.end()
         return
@@ -716,22 +716,46 @@ def test_counters_reset_under_traffic_never_run_backwards_or_below_zero(machine,
 
 # ---- refusals ----
 
+# What a host without RSS and a port that is started, then stopped, refuse. Most
+# of it ethdev refuses by itself, for what the driver does not advertise: -EINVAL
+# then, and its own line; the driver is never asked (guide, "Refusals").
+REFUSED_STARTED = [
+    (("rss", 0, RSS_IPV4), EINVAL, "invalid rss_hf: 0x4, valid value: 0x0"),
+    (("reta", 0, "0"), EINVAL, "RSS RETA with zero size"),
+    (("reta?", 0), EINVAL, None),
+    (("mtu", 0, 60), EINVAL, "MTU (60) < device min MTU (68)"),
+    (("mtu", 0, 65535), EINVAL, "MTU (65535) > device max MTU (9216)"),
+    (("mac", 0, "00:00:00:00:00:00"), EINVAL, None),
+    (("queue", 0, "rx", "start", 9), EINVAL, "Invalid Rx queue_id=9"),
+    (("queue", 0, "tx", "stop", 9), EINVAL, "Invalid Tx queue_id=9"),
+    (("configure", 0, 1, 1), EBUSY, "must be stopped"),
+    (("queues", 0, 3, 3), EBUSY, None),
+]
+REFUSED_STOPPED = [
+    (("configure", 0, 2, 2), EINVAL, "nb_rx_queues=2 > 1"),
+    (("configure", 0, 1, 1, f"rss={RSS_IPV4}"), EINVAL, "invalid rss_hf"),
+    (("configure", 0, 1, 1, "rxq=1"), ENOTSUP, "there are no receive interrupts"),
+    (("configure", 0, 1, 1, "txoff=0x800000"), EINVAL, "requested Tx offloads 0x800000"),
+    (("configure", 0, 1, 1, "rxoff=0x10"), EINVAL, "requested Rx offloads 0x10 doesn't match"),
+    (("configure", 0, 1, 1, "mtu=9999"), EINVAL, "MTU (9999) > device max MTU (9216)"),
+]
+
+
 @pytest.mark.quick
 @pytest.mark.conformance(53)
 @pytest.mark.op("dev_configure")
-def test_every_refusal_is_a_negative_errno_and_changes_nothing(machine, plugin):
+def test_every_refusal_is_the_errno_that_the_guide_names_and_changes_nothing(machine, plugin):
     server, ops = pair(machine, plugin, "queues=2", "ws2012")
-    for command in (("rss", 0, RSS_IPV4), ("reta", 0, "0"), ("reta?", 0)):
-        assert ops.call(*command)["ret"] in (ENOTSUP, EINVAL), command
-    for command in (("mtu", 0, 60), ("mtu", 0, 65535), ("mac", 0, "00:00:00:00:00:00"),
-                    ("queue", 0, "rx", "start", 9), ("queue", 0, "tx", "stop", 9),
-                    ("configure", 0, 1, 1), ("queues", 0, 3, 3)):
-        assert ops.call(*command)["ret"] < 0, command
+
+    def refuses(rows):
+        for command, errno, says in rows:
+            assert ops.call(*command)["ret"] == errno, command
+            assert says is None or says in ops.said(), command
+    info = ops.ok("info", 0)
+    refuses(REFUSED_STARTED)
     ops.ok("stop", 0)
-    for wrong in (("configure", 0, 2, 2), ("configure", 0, 1, 1, f"rss={RSS_IPV4}"),
-                  ("configure", 0, 1, 1, "rxq=1"), ("configure", 0, 1, 1, "txoff=0x800000"),
-                  ("configure", 0, 1, 1, "rxoff=0x10"), ("configure", 0, 1, 1, "mtu=9999")):
-        assert ops.call(*wrong)["ret"] < 0, wrong
+    refuses(REFUSED_STOPPED)
+    assert ops.ok("info", 0) == info
     ops.up(0)
     assert ops.reach(1, 0, ops.ok("mac", 0)["mac"]) == 5
     finish(server, ops)
