@@ -66,7 +66,7 @@ op_configure(struct ops *ops, const struct words *words)
 
 	if (conf.intr_conf.lsc)
 		rte_eth_dev_callback_register(ops->port, RTE_ETH_EVENT_INTR_LSC, on_link, ops);
-	if (rx > 1) {
+	if (rx > 1 || word_text(words, "hf") != NULL) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = (uint64_t)word_number(words, "hf",
 			RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP);

@@ -195,6 +195,16 @@ LEFT_OUT = [
      "each of hvsim's hosts offers both or none"),
     ("TSO needs a pseudo-header checksum made by the application", "5.4",
      "hvsim makes the checksums of each segment anew, whatever the frame says"),
+    ("IPv4 total length not zeroed for LSO", "5.4",
+     "hvsim makes the lengths of each segment anew, whatever the frame says"),
+    ("one capability is tested by a bit of its mask, not by all", "5.4",
+     "each of hvsim's hosts offers all bits of that mask or none, and the wrong test is right"),
+    ("RSC is never switched off", "5.4",
+     "22.11.11 never switches it on: the host is told nothing of it; ours is in \"segmentation is "
+     "never switched off\" and the unit test netvsc_offload"),
+    ("limit of zero-copy frames counted per queue, for sections of the port", "4.3",
+     "frames that an application keeps are its own choice: what all queues keep together stops "
+     "the host, on hvsim as by the sentence, and nothing is lost or wrong by it"),
     ("waits measured by the wall clock", "5.6",
      "hvsim does not set the clock of the machine it runs on"),
     ("VF: MTU, events, hot plug, data path switch", "5.8, 5.9",

@@ -6,6 +6,7 @@ from defects import defect, slow_outcomes  # noqa: F401 (a fixture)
 
 CSUM = 0xe              # IPv4, UDP, TCP: the same bits in both directions
 SCATTER = 0x2000
+TSO = 0x20
 TCP4, UDP4 = 0x10, 0x20
 
 
@@ -40,7 +41,29 @@ def test_what_is_no_longer_wanted_is_switched_off(case):
     return "the host is told: " + told.split(" udp4")[0]
 
 
+@defect("segmentation is never switched off", "5.4",
+        builtin="the host is told: lso4 unchanged lso6 unchanged",
+        ours="the host is told: lso4 off lso6 off")
+def test_segmentation_that_is_no_longer_wanted_is_switched_off(case):
+    """Configured with TSO, started, stopped, configured without. The built-in
+    driver has no LRO."""
+    ops = case.up(txo=TSO | CSUM)
+    ops.ok("stop")
+    ops.configure()
+    told = case.told("OFFLOAD_PARAMETERS revision")[-1]
+    return f"the host is told: lso4 {told.split(' lso4 ')[1].split(' rsc4')[0]}"
+
+
 # ---- filters ----
+
+@defect("promiscuous mode alone", "5.7", builtin="the host filters promiscuous",
+        ours="the host filters directed|all-multicast|broadcast|promiscuous")
+def test_promiscuous_mode_keeps_what_was_let_through_before(case):
+    """Promiscuous mode is switched on while the port is started."""
+    ops = case.up()
+    ops.ok("promisc", on=1)
+    return f"the host filters {last_filter(case)}"
+
 
 @defect("promiscuous mode is lost at start", "4.6 row 13; 5.7",
         builtin="the port says 1, the host filters directed|broadcast",
@@ -240,6 +263,19 @@ def test_a_hash_type_that_is_offered_is_set(case):
     told = case.told("RECEIVE_SCALE_PARAMETERS revision")[-1]
     return (f"UDP over IPv4 is {'offered' if offered else 'not offered'}, the host is told: "
             f"{told.split('flags none ')[1].split(' table')[0]}")
+
+
+@defect("one queue without RSS", "5.3", builtin="the host is told nothing of RSS",
+        ours="the host is told: hash toeplitz|ipv4|tcp4")
+def test_one_queue_has_the_hash_that_was_asked_for(case):
+    """One queue of four, rss_hf is TCP and others over IPv4."""
+    ops = case.guest("queues=4,port=echo")
+    ops.ok("pool")
+    ops.configure(1, hf=0x4 | TCP4)
+    told = case.told("RECEIVE_SCALE_PARAMETERS revision")
+    if not told:
+        return "the host is told nothing of RSS"
+    return f"the host is told: {told[-1].split('flags none ')[1].split(' table')[0]}"
 
 
 @defect("hash types without a key", "1.2", builtin="the key is the driver's own again",
