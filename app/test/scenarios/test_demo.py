@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The demo, as a user starts it: what its last line and its status say."""
+
+import os
+import re
+
+import pytest
+
+from conftest import BUILD, TREE, need_program, need_root, run
+
+LAST = re.compile(r"demo: (\d+) packets forwarded, (\d+) lost, (\d+) corrupted")
+
+
+def demo(tmp_path, *options, before=()):
+    """Its status, the numbers of its last line, and what it said. The rate is one
+    that a machine with much else to do does not lose frames at."""
+    need_program("dpdk-testpmd")
+    done = run([*before, TREE / "devtools/demo.sh", "--no-setup", "--no-build", "--build", BUILD,
+                "--seconds", "2", "--rate", "5000", *options], timeout=150,
+               env={"TMPDIR": str(tmp_path)})
+    last = LAST.fullmatch(done.out.splitlines()[-1] if done.out else "")
+    assert last, f"{done.out[-2000:]}\n--\n{done.err[-2000:]}"
+    return done.status, [int(n) for n in last.groups()], done.out
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("root", [False, True], ids=["as-a-user", "as-root"])
+def test_the_demo_forwards_and_loses_nothing(tmp_path, root):
+    if root:
+        need_root()
+    status, (forwarded, lost, corrupted), out = demo(tmp_path, *([] if root else ["--no-root"]))
+    assert (status, lost, corrupted) == (0, 0, 0), out
+    assert forwarded >= (1000 if root else 12000)
+    assert re.search(r"^ +[\d,]+ packets/s +[\d,]+ in all$", out, re.M), "live rates"
+    queues = re.findall(r"^  0 -> 1, (\d) +[1-9][\d,]* +[\d,]+ +0 +\d+\.\d{3}$", out, re.M)
+    assert queues == ["0", "1", "2", "3"], out
+    assert not list(tmp_path.iterdir()), "it leaves nothing"
+
+
+@pytest.mark.full
+def test_the_demo_fails_by_one_frame_that_the_host_spoils(tmp_path):
+    status, numbers, out = demo(tmp_path, "--no-root", "--fault",
+                                "frame-ppi-offset:nth=3000,count=1")
+    assert status == 1 and numbers[1:] == [1, 0], out
+
+
+@pytest.mark.full
+def test_the_demo_works_on_any_one_processor(tmp_path):
+    """The last of those there are: none may be called 0 or 1."""
+    last = max(os.sched_getaffinity(0))
+    status, numbers, out = demo(tmp_path, "--no-root", before=["taskset", "-c", str(last)])
+    assert f"--lcores=0@{last},1@{last}" in out
+    assert status == 0 and numbers[1:] == [0, 0], out
