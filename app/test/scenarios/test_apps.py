@@ -108,8 +108,30 @@ def tx_mac(bench):
     return answer(bench.server, "list")["nics"][1]["mac"].lower()
 
 
+CARRIES = ["io", "mac", "macswap", "5tswap", "csum", "noisy"]
+ONE_WAY = ["rxonly", "txonly", "flowgen"]
+# Modes that no test runs, and why.
+EXCUSED = {
+    "shared_rxq": "receive queues that several ports share: a netvsc queue is a channel of one "
+                  "device, RTE_ETH_DEV_CAPA_RXQ_SHARE is not offered; without it testpmd 22.11 dies "
+                  "of the first frame, also with net_null",
+    "ieee1588": "time stamps of PTP frames by the NIC: hosts give guests none; only in a testpmd "
+                "that is built for it, which Debian's is not",
+}
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("mode", ["io", "mac", "macswap", "5tswap", "csum", "noisy"])
+def test_every_forwarding_mode_of_testpmd_is_run_or_excused(machine, plugin):
+    bench = Bench(machine, plugin, left="sink")
+    modes = set(re.search(r"set fwd \(([\w|]+)\)", bench("help config"))[1].split("|"))
+    ours = {*CARRIES, *ONE_WAY, "icmpecho"}
+    assert modes <= ours | set(EXCUSED) and ours <= modes, modes
+    assert "RXQ_SHARE" not in bench(f"show port info {bench.left}")
+    bench.quit()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mode", CARRIES)
 def test_each_forwarding_mode_carries_every_frame_whole(machine, plugin, mode):
     bench = Bench(machine, plugin)
     own = (tx_mac(bench), "02:00:00:00:00:01")
@@ -126,7 +148,7 @@ def test_each_forwarding_mode_carries_every_frame_whole(machine, plugin, mode):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("mode", ["rxonly", "txonly", "flowgen"])
+@pytest.mark.parametrize("mode", ONE_WAY)
 def test_a_mode_that_only_receives_or_only_sends_does_just_that(machine, plugin, mode):
     bench = Bench(machine, plugin, left="gen:size=64-1500,rate=5kpps,flows=32,count=2000" if
                   mode == "rxonly" else "sink")
