@@ -15,6 +15,8 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TREE / "doc/design/ethdev-ops.rst"
 LIST = TREE / "app/test/ethdev/ops_list.h"
 DRIVER = TREE / "drivers/net/netvsc"
+# What there is from a version of DPDK on: assigned in the compat header.
+LATER = {"tx_queue_count": "24.03", "get_restore_flags": "24.11"}
 ALIAS = {"rx_burst": "rx_pkt_burst", "tx_burst": "tx_pkt_burst", "tx_prepare": "tx_pkt_prepare"}
 
 HEAD = """.. SPDX-License-Identifier: BSD-3-Clause
@@ -26,6 +28,8 @@ Operations of the port
 Every operation that an application can ask of the driver, what does it, and the
 tests that prove it behaves. ``test_every_operation_that_must_be_there_is_there``
 looks at the table of the loaded driver; the list is ``app/test/ethdev/ops_list.h``.
+Those with a version are there from that one on; they are compiled by
+``devtools/check-dpdk-versions.sh``, and the tests call what does them.
 
 .. list-table::
    :header-rows: 1
@@ -51,6 +55,10 @@ def functions():
     table = re.search(r"struct eth_dev_ops netvsc_ops = \{(.*?)\n\};", text, re.S).group(1)
     found = dict(re.findall(r"\.(\w+) = (\w+),", table))
     found.update(re.findall(r"\beth->(\w+) = (netvsc_\w+);", text))
+    found.update(re.findall(r"\.(\w+) = (netvsc_compat_\w+),",
+                            (DRIVER / "netvsc_compat.h").read_text()))
+    found.update((name.lower(), function) for name, function in
+                 re.findall(r"NETVSC_COMPAT_(\w+)_SET\(eth, (netvsc_\w+)\);", text))
     return found
 
 
@@ -75,7 +83,8 @@ def c_tests():
 def page(ops, done, proofs):
     out = HEAD
     for op in ops:
-        out += f"   * - ``{op}``\n     - ``{done.get(op, 'missing')}``\n"
+        since = f" (DPDK {LATER[op]})" if op in LATER else ""
+        out += f"   * - ``{op}``{since}\n     - ``{done.get(op, 'missing')}``\n"
         out += "     - " + "\n       ".join(f"| {p.replace('_', ' ')}"
                                           for p in proofs[op]) + "\n"
     return out
@@ -86,7 +95,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     table, fast = targets()
-    ops = table + fast
+    ops = table + fast + list(LATER)
     done, proofs, errors = functions(), {op: [] for op in ops}, []
     for name, test in [*python_tests(), *c_tests()]:
         name = ALIAS.get(name, name)

@@ -119,6 +119,7 @@ struct fake_host {
 	struct vmbus_device vmbus;
 	struct vmbus_shared shared;
 	bool watched;
+	uint32_t latency_us;        /* of the channel last set */
 
 	/* what EAL was asked for */
 	struct fake_alarm {

@@ -153,7 +153,7 @@ void
 vmbus_channel_set_latency(struct vmbus_channel *channel, uint32_t latency_us)
 {
 	RTE_SET_USED(channel);
-	RTE_SET_USED(latency_us);
+	fake_host->latency_us = latency_us;
 }
 
 int

@@ -247,6 +247,42 @@ static const struct row rows[] = {
 	{ "subchannels: cut off", { NVSP_SUBCHANNEL, 0, 0, 8 }, -EPROTO },
 };
 
+/* The steps in which an answer of the table can be wrong, as the driver calls them. */
+static const char *
+step_of(const char *what)
+{
+	static const struct { const char *begins, *step; } steps[] = {
+		{ "version", "NVSP version" }, { "receive buffer", "receive buffer" },
+		{ "send buffer", "send buffer" }, { "RNDIS set", "packet filter" },
+		{ "RNDIS", "RNDIS init" }, { "MTU", "MTU" }, { "speed", "link state" },
+		{ "MAC", "MAC address" }, { "offloads", "offload capabilities" },
+		{ "RSS", "RSS capabilities" }, { "subchannels", "more channels" },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(steps); i++)
+		if (strncmp(what, steps[i].begins, strlen(steps[i].begins)) == 0)
+			return steps[i].step;
+	fail_msg("%s: no step", what);
+	return NULL;
+}
+
+/* Device, step, what the host answered, what to try: in one line and once. */
+static void
+says_it_in_one_line(const char *what, const char *text)
+{
+	const char *line = strstr(text, "fake: attach: "), *end;
+	char begin[64];
+
+	snprintf(begin, sizeof(begin), "fake: attach: %s: ", step_of(what));
+	if (line == NULL || strncmp(line, begin, strlen(begin)) != 0 ||
+	    strstr(line + 1, "fake: attach: ") != NULL)
+		fail_msg("%s: not one line that begins \"%s\":\n%s", what, begin, text);
+	end = strchr(line, '\n');
+	line = strstr(line, "; ");
+	if (end == NULL || line == NULL || line + 10 > end)
+		fail_msg("%s: nothing to try:\n%s", what, text);
+}
+
 /* Conformance: 23. */
 static void
 one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
@@ -255,11 +291,19 @@ one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
 	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
 		for (int page_lists = 0; page_lists < 2; page_lists++) {
 			struct fake_host *host = fake_host_start(page_lists);
+			char *text = NULL;
+			size_t bytes;
+			FILE *log = open_memstream(&text, &bytes);
 			int ret;
 
 			host->set.spoil = rows[i].spoil;
 			host->dev.xact.wait_ms = 5;
+			rte_openlog_stream(log);
 			ret = open_link(host, 4);
+			rte_openlog_stream(NULL);
+			fclose(log);
+			says_it_in_one_line(rows[i].what, text);
+			free(text);
 			if (ret != rows[i].expected)
 				fail_msg("%s: %d, not %d", rows[i].what, ret, rows[i].expected);
 			assert_null(host->vmbus.shared);

@@ -11,6 +11,7 @@
 #include "fake_data.h"
 #include "fake_world.h"
 #include "netvsc_ethdev.h"
+#include "netvsc_event.h"
 #include "netvsc_ndis.h"
 #include "netvsc_queue.h"
 #include "netvsc_poll.h"
@@ -262,6 +263,48 @@ a_link_is_watched_from_its_first_message_on(void **state)
 	fake_data_stop(d);
 }
 
+/* ---- events ---- */
+
+/* From what is noticed to the alarm that tells it. */
+static void
+every_event_is_told_within_a_millisecond_of_its_cause(void **state)
+{
+	static const uint32_t events[] = {
+		NETVSC_EVENT_LINK, NETVSC_EVENT_NETWORK_CHANGE, NETVSC_EVENT_REMOVED,
+		NETVSC_EVENT_BROKEN,
+	};
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	while (fake_alarm_run())
+		;
+	for (unsigned int i = 0; i < RTE_DIM(events); i++) {
+		netvsc_event_raise(&d->host->dev, events[i]);
+		assert_non_null(d->host->alarm[0].call);
+		assert_true(d->host->alarm[0].us <= 1000);
+		assert_true(fake_alarm_run());
+	}
+	assert_int_equal(d->host->removals, 1);
+	fake_data_stop(d);
+}
+
+/* ---- a devarg ---- */
+
+static void
+the_latency_that_was_asked_for_is_set_at_every_open(void **state)
+{
+	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+
+	(void)state;
+	d->host->dev.args.latency_us = 77;
+	assert_int_equal(netvsc_ethdev_settle(d->eth), 0);
+	assert_int_equal(d->host->latency_us, 77);
+	d->host->latency_us = 0;
+	assert_int_equal(d->eth->dev_ops->dev_reset(d->eth), 0);
+	assert_int_equal(d->host->latency_us, 77);
+	fake_data_stop(d);
+}
+
 /* ---- a host that reads nothing ---- */
 
 /* Conformance: 55. Op: dev_stop. */
@@ -475,6 +518,8 @@ main(void)
 		cmocka_unit_test(a_queue_of_a_dead_ring_does_not_stop_while_the_host_may_read_its_frames),
 		cmocka_unit_test(stopping_a_port_with_a_dead_ring_takes_frames_back_by_closing_the_link),
 		cmocka_unit_test(a_device_that_goes_while_it_is_reopened_is_one_removal_and_no_reset),
+		cmocka_unit_test(every_event_is_told_within_a_millisecond_of_its_cause),
+		cmocka_unit_test(the_latency_that_was_asked_for_is_set_at_every_open),
 		cmocka_unit_test(a_link_is_watched_from_its_first_message_on),
 		cmocka_unit_test(registers_hold_each_counter_of_a_channel_in_two_words_of_their_own),
 		cmocka_unit_test(every_frame_that_is_still_in_the_ring_at_the_end_is_counted),

@@ -81,7 +81,7 @@ asking_for_received_frames_touches_neither_gate_nor_ring_nor_backlog(void **stat
 	fake_data_stop(d);
 }
 
-/* Op: tx_descriptor_status. */
+/* Op: tx_descriptor_status, tx_queue_count. */
 static void
 asking_for_messages_under_way_touches_nothing_either(void **state)
 {

@@ -38,11 +38,12 @@ ops_configure(uint16_t port, const struct ops_words *words)
 		(uint16_t)ops_number(words, 3, 1), &conf);
 }
 
-/* queues P RX TX [rxd=N] [txd=N] [defer=1] [rxfree=N] [txfree=N] */
+/* queues P RX TX [from=N] [rxd=N] [txd=N] [defer=1] [rxfree=N] [txfree=N] */
 int
 ops_queues(uint16_t port, const struct ops_words *words)
 {
 	uint16_t rx = (uint16_t)ops_number(words, 2, 1), tx = (uint16_t)ops_number(words, 3, 1);
+	uint16_t from = (uint16_t)ops_value_number(words, 4, "from", 0);
 	struct rte_eth_dev_info info;
 	struct rte_eth_rxconf rxconf;
 	struct rte_eth_txconf txconf;
@@ -58,10 +59,10 @@ ops_queues(uint16_t port, const struct ops_words *words)
 		rxconf.rx_free_thresh);
 	txconf.tx_free_thresh = (uint16_t)ops_value_number(words, 4, "txfree",
 		txconf.tx_free_thresh);
-	for (uint16_t q = 0; ret == 0 && q < rx; q++)
+	for (uint16_t q = from; ret == 0 && q < rx; q++)
 		ret = rte_eth_rx_queue_setup(port, q, (uint16_t)ops_value_number(words, 4, "rxd", 0),
 			rte_socket_id(), &rxconf, ops_pool);
-	for (uint16_t q = 0; ret == 0 && q < tx; q++)
+	for (uint16_t q = from; ret == 0 && q < tx; q++)
 		ret = rte_eth_tx_queue_setup(port, q, (uint16_t)ops_value_number(words, 4, "txd", 0),
 			rte_socket_id(), &txconf);
 	return ret;

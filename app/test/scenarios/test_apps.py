@@ -277,6 +277,26 @@ def test_vlan_tags_are_stripped_and_inserted_on_command(machine, plugin):
     bench.quit()
 
 
+@pytest.mark.full
+@pytest.mark.conformance(30)
+@pytest.mark.parametrize("strip", ["off", "on"])
+def test_frames_with_two_tags_pass_with_both(machine, plugin, tmp_path, strip):
+    """An outer tag of type 0x88a8 is no tag that hosts take out of a frame."""
+    frames = [bytes(Ether(src="02:00:00:00:00:11", dst="02:00:00:00:00:22", type=0x88a8) /
+                    Dot1Q(vlan=100 + i, prio=3, type=0x8100) / Dot1Q(vlan=7) /
+                    IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=9, dport=i) /
+                    Raw(bytes(40 + i))) for i in range(50)]
+    replay, record = tmp_path / "in.pcap", tmp_path / "out.pcapng"
+    wrpcap(str(replay), [Ether(f) for f in frames])
+    bench = Bench(machine, plugin, left=f"pcap:replay={replay},rate=1kpps",
+                  right=f"pcap:record={record}")
+    bench("set fwd io", f"vlan set strip {strip} {bench.left}", "start")
+    wait_until(lambda: bench.counters("right", "nics")["tx_frames"] >= 50, 30, "50 frames")
+    bench.quit()
+    bench.server.end()
+    assert sorted(bytes(f) for f in rdpcap(str(record))) == sorted(frames)
+
+
 # ---- RSS ----
 
 def queue_packets(bench):

@@ -149,7 +149,7 @@ def filter_of(promisc, allmulti, listed):
 @pytest.mark.full
 @pytest.mark.conformance(50)
 @pytest.mark.op("promiscuous_enable", "promiscuous_disable", "allmulticast_enable",
-                "allmulticast_disable", "set_mc_addr_list")
+                "allmulticast_disable", "set_mc_addr_list", "get_restore_flags")
 @pytest.mark.parametrize("host", ["ws2008r2", "ws2022"])
 def test_the_filter_follows_promiscuous_allmulticast_and_list_over_restarts(machine, plugin, host):
     server, ops = pair(machine, plugin, "queues=1", host)
@@ -204,6 +204,36 @@ def test_deferred_queues_carry_nothing_until_they_are_started(machine, plugin):
     ops.ok("flood", 0, "stop")
     assert ops.ok("stats", 0)["opackets"] == sent
     finish(server, ops)
+
+
+@pytest.mark.full
+@pytest.mark.op("rx_queue_setup", "tx_queue_setup", "rx_queue_stop", "tx_queue_stop")
+def test_stopped_queues_are_set_up_anew_while_the_others_work(machine, plugin):
+    """RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP and _TX_: frames of 32 flows come
+    all the time."""
+    server, ops = alone(machine, plugin, "gen:size=64,rate=5kpps,flows=32", "queues=2")
+    ops.up(0, 2, 2, f"rss={RSS_UDP4}")
+
+    def of_queue(q):
+        ops.ok("drain", 0, 50)
+        return {name: value for _, name, value, _ in ops.ok("xstats", 0)["values"]}[
+            f"rx_q{q}_packets"]
+
+    def grows(q):
+        before = of_queue(q)
+        wait_until(lambda: of_queue(q) > before, 20, f"queue {q} receives")
+    assert ops.call("queues", 0, 2, 2, "from=1")["ret"] == EBUSY
+    for nb_desc in (1024, 64, 512):
+        for side in ("rx", "tx"):
+            ops.ok("queue", 0, side, "stop", 1)
+        ops.ok("queues", 0, 2, 2, "from=1", f"rxd={nb_desc}", f"txd={nb_desc}")
+        info = ops.ok("qinfo", 0, 1)
+        assert info["rx"]["nb_desc"] == info["tx"]["nb_desc"] == nb_desc
+        grows(0)
+        for side in ("rx", "tx"):
+            ops.ok("queue", 0, side, "start", 1)
+        grows(1)
+    finish(server, ops, [0])
 
 
 @pytest.mark.full
@@ -352,6 +382,32 @@ def test_rss_settings_are_checked_before_they_change_and_told_as_set(machine, pl
     ops.ok("mtu", 0, 1400)
     assert ops.ok("rss?", 0)["key"] == key and ops.ok("reta?", 0)["table"] == table
     finish(server, ops)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(48)
+@pytest.mark.op("reta_update", "reta_query")
+@pytest.mark.parametrize("entries", [16, 64])
+def test_a_host_with_a_smaller_table_has_its_size_and_obeys_it(machine, plugin, entries):
+    server, ops = alone(machine, plugin, "gen:size=64,rate=5kpps,flows=64", "queues=4", options=[
+        "--fault", f"lie:message=NDIS_RSS_CAPABILITIES,field=table_entries,value={entries}"])
+    assert ops.ok("info", 0)["reta"] == entries
+    ops.up(0, 4, 4, f"rss={RSS_UDP4}")
+    assert len(reta_is(ops, 4)) == entries
+    assert ops.call("reta", 0, "0", "size=128")["ret"] == EINVAL
+    for queue in (2, 0):
+        ops.ok("reta", 0, queue, f"size={entries}")
+        ops.ok("drain", 0, 200)
+        ops.ok("clear", 0, "xstats")
+
+        def received():
+            ops.ok("drain", 0, 50)
+            values = {name: value for _, name, value, _ in ops.ok("xstats", 0)["values"]}
+            return [values[f"rx_q{q}_packets"] for q in range(4)]
+        wait_until(lambda: sum(received()) > 300, 20, "frames come")
+        got = received()
+        assert [q for q in range(4) if got[q]] == [queue], got
+    finish(server, ops, [0])
 
 
 @pytest.mark.full
