@@ -118,9 +118,11 @@ if [ $tier = full ]; then
 		if [ -z "$only" ]; then
 			step "unit tests under ASan and UBSan" unit_tests "$build-asan"
 		fi
-		sanitized="sanitized and quick"
-		[ "${HVSIM_LONG:-}" != 1 ] || sanitized=sanitized
-		scenarios "$build-asan" "$sanitized" 1500
+		if [ "${HVSIM_LONG:-}" = 1 ]; then
+			scenarios "$build-asan" sanitized 5400
+		else
+			scenarios "$build-asan" "sanitized and quick" 1500
+		fi
 	fi
 	if [ -z "$only" ]; then
 		if step "build with TSan" build_tree "$build-tsan" -Db_sanitize=thread -Db_lundef=false; then

@@ -15,6 +15,8 @@ from test_driver import no_violations
 from testpmd import Testpmd
 from toeplitz import KEY
 
+pytestmark = pytest.mark.sanitized
+
 GEN_MACS = ("02:68:76:67:00:01", "02:68:76:67:00:02")
 
 

@@ -17,6 +17,8 @@ from test_builtin import echo_ok
 from test_driver import forwarder, left_port, no_violations
 from test_protocol import HOSTS
 
+pytestmark = pytest.mark.sanitized
+
 GUID = "01234567-89ab-4def-8123-456789abcdef"
 LSO_HOSTS = [h for h in HOSTS if h != "ws2008"]
 OTHERS = [h for h in LSO_HOSTS if h != "ws2022"]

@@ -11,6 +11,8 @@ from ops import Ops
 from test_driver import no_violations, nic_guid
 from test_protocol import HOSTS
 
+pytestmark = pytest.mark.sanitized
+
 # What filters by address, and what takes a list of groups.
 FILTERING = [h for h in HOSTS if h != "openvmm"]
 STRANGER = "02:00:00:00:00:77"

@@ -17,6 +17,8 @@ from conftest import kill_group, need_program, run, wait_until
 from test_driver import no_violations
 from testpmd import Testpmd
 
+pytestmark = pytest.mark.sanitized
+
 ADDRESSES = ("198.18.0.1", "198.18.0.2")
 
 

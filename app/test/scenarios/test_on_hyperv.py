@@ -43,6 +43,7 @@ def command(machine, plugin):
 # ---- the bind tool ----
 
 @pytest.mark.full
+@pytest.mark.sanitized
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_nic_changes_hands_and_back_on_each_kernel(machine, kernel):
     server = machine.serve(["--kernel", kernel, *NIC])
@@ -197,6 +198,7 @@ def test_a_run_binds_the_nic_passes_every_step_and_gives_it_back(machine, comman
 
 
 @pytest.mark.full
+@pytest.mark.sanitized
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_run_passes_on_each_kernel_and_leaves_a_bound_nic_bound(machine, command, kernel):
     server = machine.serve(["--strict", "--kernel", kernel, *NIC])

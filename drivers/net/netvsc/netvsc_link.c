@@ -84,6 +84,7 @@ step_run(struct netvsc_device *dev, const struct attach_step *step)
 	int ret;
 
 	dev->xact.fault[0] = '\0';
+	NETVSC_LOG(DEBUG, init, "%s: attach: %s", dev->name, step->name);
 	ret = step->run(dev);
 	return ret < 0 ? step_failed(dev, step->name, ret, step->advice) : 0;
 }

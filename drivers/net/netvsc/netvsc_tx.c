@@ -416,6 +416,9 @@ netvsc_tx_quick_fit(struct netvsc_txq *txq)
 		RTE_MIN(RTE_MIN(txq->copy_max, txq->frame_max), txq->fill_bytes);
 	txq->quick_list_max = !txq->page_lists ? 0 : RTE_MIN(RTE_MIN(HV_PAGE_BYTES, txq->frame_max),
 		txq->message_max - NETVSC_TX_HEADER_MAX);
+	NETVSC_LOG(DEBUG, tx, "%s: queue %u: messages of up to %u frames, copied up to %u bytes, page"
+		" lists %s", txq->channel->dev->name, txq->queue_id, txq->frames_max,
+		txq->section_bytes, txq->page_lists ? "for others" : "never");
 }
 
 /* Inline where a burst is one run, which most are; not where it is the next. */
