@@ -97,7 +97,7 @@ def test_a_guest_receives_a_replayed_file_and_its_capture_shows_it(machine, tmp_
     source, capture = tmp_path / "in.pcap", tmp_path / "nic0.pcapng"
     frames = write_frames(source)
     done = machine.run(["--nic", f"port=[pcap:replay={source}]", "--capture", f"nic0={capture}"],
-                       [LOAD, "--receive", "--seconds", "2"])
+                       [LOAD, "--receive", "--messages", "500", "--seconds", "60"], timeout=90)
     assert done.ok().steps()[-1]["frames"] == len(frames)
     assert recorded(capture) == frames
 
@@ -106,7 +106,7 @@ def test_a_guest_receives_a_replayed_file_and_its_capture_shows_it(machine, tmp_
 @pytest.mark.sanitized
 def test_generated_frames_are_all_received(machine):
     done = machine.run(["--nic", "port=[gen:size=64-1500,rate=50kpps,count=20000,flows=100]"],
-                       [LOAD, "--receive", "--seconds", "3"])
+                       [LOAD, "--receive", "--messages", "20000", "--seconds", "60"], timeout=90)
     result = done.ok().steps()[-1]
     assert result["frames"] == 20000 and result["faults"] == 0
 

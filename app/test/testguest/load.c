@@ -4,7 +4,8 @@
  * all ways, as fast as they are taken, checks what comes back, and prints one
  * JSON object. Options: --messages N, --seconds S (whichever comes first),
  * --queues N, --nic I, --bytes MIN[-MAX], --per N packets a message,
- * --anonymous, --receive (send nothing), --forever (until killed), --pauses N
+ * --anonymous, --receive (send nothing; N messages are frames that came), --forever
+ * (until killed), --pauses N
  * (N times: nothing for a while, then one frame whose return is timed), --lso
  * (large sends that all show the host the same memory: cheap for the guest,
  * dear for the host; nothing is expected back).
@@ -141,7 +142,7 @@ run(struct load *l)
 {
 	uint64_t end = tg_now_ns() + l->seconds * 1000000000ull;
 
-	while (l->sent < l->messages && tg_now_ns() < end) {
+	while ((l->receive ? l->frames : l->sent) < l->messages && tg_now_ns() < end) {
 		unsigned int handled, i = 0;
 
 		while (!l->receive && i < BATCH && l->sent < l->messages && send_one(l, l->sent)) {
