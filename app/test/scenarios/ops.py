@@ -56,10 +56,14 @@ class Ops:
         """What the driver and EAL logged."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def call(self, command, *words, seconds=60):
+    def send(self, command, *words):
+        """Without waiting for the answer."""
         line = " ".join(str(w) for w in (command, *words)) + "\n"
         self.proc.stdin.write(line.encode())
         self.proc.stdin.flush()
+
+    def call(self, command, *words, seconds=60):
+        self.send(command, *words)
         return self.answer(command, seconds)
 
     def ok(self, command, *words, seconds=60):

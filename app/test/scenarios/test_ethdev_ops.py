@@ -772,6 +772,32 @@ def test_counters_reset_under_traffic_never_run_backwards_or_below_zero(machine,
     finish(server, ops, [0])
 
 
+@pytest.mark.full
+@pytest.mark.op("is_removed")
+@pytest.mark.conformance(25)
+def test_a_nic_that_goes_in_the_middle_of_a_reopen_is_removed_and_not_reset(machine, plugin):
+    """Its host falls silent in the middle of the talk, and takes the NIC away
+    then: rings that the kernel has revoked are not touched again."""
+    server, ops = alone(machine, plugin, "echo", "queues=1")
+    ops.up(0)
+    ops.ok("lsc", 0)
+    server.ctl("fault", "arm", "silent:message=rndis-init")
+    ops.send("mtu", 0, 1400)
+
+    def silent():
+        faults = server.ctl("faults")["faults"]
+        return next(f for f in faults if f["name"] == "silent")["fired"]
+    wait_until(silent, 30, "the host is silent")
+    server.ctl("nic", "remove", "a")
+    assert ops.answer("mtu", 60)["ret"] < 0
+    wait_until(lambda: ops.ok("events", 0)["rmv"] == 1, 20, "the removal is told")
+    assert ops.ok("events", 0)["reset"] == 0
+    assert ops.call("removed", 0)["ret"] == 1
+    ops.call("stop", 0)
+    ops.ok("close", 0)
+    ops.end()
+
+
 # ---- refusals ----
 
 # What a host without RSS and a port that is started, then stopped, refuse. Most
