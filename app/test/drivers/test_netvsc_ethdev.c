@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "fake_data.h"
+#include "fake_port.h"
 #include "fake_world.h"
 #include "netvsc_ethdev.h"
 #include "netvsc_event.h"
@@ -18,17 +19,6 @@
 #include "netvsc_watch.h"
 
 static const uint8_t bytes[1500];
-
-static struct fake_data *
-port_start(const struct fake_setup *setup)
-{
-	struct fake_data *d = fake_data_start(setup);
-
-	netvsc_ethdev_init(d->eth);
-	d->eth->device = &d->host->vmbus.device;
-	assert_int_equal(netvsc_ndis_set_receiving(&d->host->dev, true), 0);
-	return d;
-}
 
 static uint64_t
 clock_ms(void)
@@ -105,7 +95,7 @@ a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again(void **st
 
 	(void)state;
 	for (unsigned int i = 0; i < 4; i++) {
-		struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+		struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 		receives_and_sends(d);
 		for (unsigned int round = 1; round <= 2; round++) {
@@ -131,7 +121,7 @@ a_dead_ring_is_one_reset_event_until_the_port_is_reset_and_works_again(void **st
 static void
 an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 	(void)state;
 	spoil_rx(d);
@@ -311,7 +301,7 @@ the_latency_that_was_asked_for_is_set_at_every_open(void **state)
 static void
 stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ .data_room = 1600 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ .data_room = 1600 });
 	struct rte_mbuf *pkts[8];
 	struct rte_eth_stats stats;
 	uint64_t before;
@@ -401,7 +391,7 @@ every_frame_that_is_still_in_the_ring_at_the_end_is_counted(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 2; i++) {
-		struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+		struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 		assert_int_equal(netvsc_rx_queue_stop(d->eth, 0), 0);
 		for (unsigned int sent = 0; sent < 120; sent++)
@@ -417,7 +407,7 @@ every_frame_that_is_still_in_the_ring_at_the_end_is_counted(void **state)
 static void
 a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 	struct netvsc_device *dev = &d->host->dev;
 	struct netvsc_backlog *backlog = &dev->channel[0]->backlog;
 
@@ -489,7 +479,7 @@ registers_hold_each_counter_of_a_channel_in_two_words_of_their_own(void **state)
 static void
 a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 	char *text = NULL;
 	size_t text_bytes;
 	FILE *file;

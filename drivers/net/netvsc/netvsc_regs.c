@@ -74,7 +74,7 @@ channel_fill(const struct netvsc_channel *channel, uint32_t *word)
 {
 	const struct netvsc_backlog *backlog = &channel->backlog;
 	const struct vmbus_channel *vmbus = channel->vmbus;
-	const uint64_t counter[NETVSC_CHANNEL_COUNTERS] = {
+	const uint64_t counter[] = {
 		channel->ring_errors, channel->bad_transfers, channel->bad_completions,
 		channel->unknown_packets, channel->control_messages, channel->acks,
 		channel->discarded, channel->refused,
@@ -91,6 +91,8 @@ channel_fill(const struct netvsc_channel *channel, uint32_t *word)
 			channel->index & 1),
 	};
 
+	_Static_assert(sizeof(fixed) + sizeof(counter) == CHANNEL_WORDS * sizeof(*word),
+		"all words are filled");
 	memcpy(word, fixed, sizeof(fixed));
 	memcpy(word + RTE_DIM(fixed), counter, sizeof(counter));
 }
