@@ -136,7 +136,7 @@ an_event_of_a_ring_that_was_opened_again_meanwhile_is_not_told(void **state)
 static struct fake_data *
 port_with_a_stranded_frame(void)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ .data_room = 1600 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ .data_room = 1600 });
 	struct rte_mbuf *m = fake_mbuf(d, 1400, 1, 0);
 
 	d->hold = true;
@@ -209,7 +209,7 @@ a_device_that_goes_while_it_is_reopened_is_one_removal_and_no_reset(void **state
 	(void)state;
 	/* Before it is opened again, and in the middle of the talk after that. */
 	for (unsigned int late = 0; late < 2; late++) {
-		struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+		struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 		d->host->set.absent = late == 0;
 		d->host->meddle = late == 0 ? NULL : lose_the_device;
@@ -242,7 +242,7 @@ see_whether_it_is_watched(struct fake_held *answer)
 static void
 a_link_is_watched_from_its_first_message_on(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 	(void)state;
 	d->host->vmbus.removed = netvsc_ethdev_removed;
@@ -263,7 +263,7 @@ every_event_is_told_within_a_millisecond_of_its_cause(void **state)
 		NETVSC_EVENT_LINK, NETVSC_EVENT_NETWORK_CHANGE, NETVSC_EVENT_REMOVED,
 		NETVSC_EVENT_BROKEN,
 	};
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 	(void)state;
 	while (fake_alarm_run())
@@ -283,7 +283,7 @@ every_event_is_told_within_a_millisecond_of_its_cause(void **state)
 static void
 the_latency_that_was_asked_for_is_set_at_every_open(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 
 	(void)state;
 	d->host->dev.args.latency_us = 77;
@@ -452,7 +452,7 @@ a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **sta
 static void
 registers_hold_each_counter_of_a_channel_in_two_words_of_their_own(void **state)
 {
-	struct fake_data *d = port_start(&(struct fake_setup){ 0 });
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 	struct netvsc_channel *channel = d->host->dev.channel[0];
 	uint64_t *const counter[] = {
 		&channel->ring_errors, &channel->bad_transfers, &channel->bad_completions,
