@@ -22,7 +22,7 @@ peer=(dpdk dpdk-dev libdpdk-dev)      # testpmd is in dpdk-dev
 tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
-full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb
+full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb gcovr
 	python3-sphinx python3-myst-parser strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 # Plots of `netvsc-perf compare --html`.
 plots=(python3-matplotlib)

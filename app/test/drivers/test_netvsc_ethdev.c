@@ -446,6 +446,93 @@ a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **sta
 	fake_data_stop(d);
 }
 
+/* ---- configure and close ---- */
+
+/* Op: dev_configure. */
+static void
+configure_opens_the_channels_that_the_queues_need_and_says_how_many_there_are(void **state)
+{
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	struct netvsc_device *dev = &d->host->dev;
+	struct rte_eth_dev_data *data = d->eth->data;
+	void *rx_queues[16] = { data->rx_queues[0] }, *tx_queues[16] = { data->tx_queues[0] };
+	void **rx_before = data->rx_queues, **tx_before = data->tx_queues;
+	unsigned int opens = d->host->opens;
+
+	(void)state;
+	data->mtu = dev->mtu;
+	data->rx_queues = rx_queues;
+	data->tx_queues = tx_queues;
+	data->nb_rx_queues = 0;
+	data->nb_tx_queues = 0;
+	assert_int_equal(d->eth->dev_ops->dev_configure(d->eth), 0);
+	assert_int_equal(dev->channel_count, 1);
+	assert_int_equal(dev->open_mask, 1);
+	assert_int_equal(dev->channel[0]->backlog.share, 0);    /* all that there are */
+	data->nb_rx_queues = 4;
+	data->nb_tx_queues = 2;
+	assert_int_equal(d->eth->dev_ops->dev_configure(d->eth), 0);
+	assert_int_equal(d->host->opens, opens);                /* beside the one that is open */
+	assert_int_equal(dev->channel_count, 4);
+	assert_int_equal(dev->open_mask, 0xf);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(dev->channel[i]->backlog.share, 128 / 4);
+	data->nb_rx_queues = 2;
+	assert_int_equal(d->eth->dev_ops->dev_configure(d->eth), 0);
+	assert_int_equal(dev->channel_count, 4);                /* none is taken back */
+	/* More than there are: says so, and remembers it for the next question. */
+	assert_int_equal(dev->queue_limit, 0);
+	data->nb_rx_queues = 1;
+	data->nb_tx_queues = 12;
+	assert_int_equal(d->eth->dev_ops->dev_configure(d->eth), -ENOSPC);
+	assert_int_equal(d->host->opens, opens + 1);
+	assert_int_equal(dev->queue_limit, 8);
+	data->nb_tx_queues = 1;
+	data->mtu = 1400;
+	assert_int_equal(d->eth->dev_ops->dev_configure(d->eth), 0);
+	assert_int_equal(d->host->opens, opens + 2);
+	assert_int_equal(dev->mtu, 1400);
+	dev->channel_count = 1;
+	data->rx_queues = rx_before;
+	data->tx_queues = tx_before;
+	fake_data_stop(d);
+}
+
+/* Op: dev_close. */
+static void
+close_gives_everything_back_with_messages_under_way(void **state)
+{
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	const struct fake_frame frame = { .data = bytes, .bytes = 60 };
+	struct netvsc_device *dev = &d->host->dev;
+	struct rte_mbuf *m;
+
+	(void)state;
+	d->host->vmbus.driver_data = d->eth;
+	assert_int_equal(netvsc_watch_start(dev), 0);
+	assert_int_equal(vmbus_device_watch(&d->host->vmbus, netvsc_ethdev_removed), 0);
+	d->hold = true;
+	m = fake_mbuf(d, 1400, 1, 0);
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	fake_data_send(d, &frame, 1);
+	assert_int_equal(d->eth->dev_ops->dev_close(d->eth), 0);
+	assert_false(d->host->watched);
+	assert_null(d->host->vmbus.driver_data);
+	assert_false(fake_alarm_run());
+	assert_null(d->eth->data->rx_queues[0]);
+	assert_null(d->eth->data->tx_queues[0]);
+	assert_null(dev->vmbus);
+	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
+		assert_null(dev->channel[i]);
+	assert_int_equal(d->host->errors, 0);
+	netvsc_ethdev_destroy(d->eth);          /* what probe half made, it takes, too */
+	fake_host_stop();
+	fake_pool_destroy(&d->pool);            /* every mbuf is back */
+	for (uint32_t i = 0; i < d->frames; i++)
+		free((void *)(uintptr_t)d->frame[i].data);
+	free(d);
+}
+
 /* ---- questions ---- */
 
 /* Op: get_reg. */
@@ -515,6 +602,8 @@ main(void)
 		cmocka_unit_test(every_frame_that_is_still_in_the_ring_at_the_end_is_counted),
 		cmocka_unit_test(a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more),
 		cmocka_unit_test(a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter),
+		cmocka_unit_test(configure_opens_the_channels_that_the_queues_need_and_says_how_many_there_are),
+		cmocka_unit_test(close_gives_everything_back_with_messages_under_way),
 		cmocka_unit_test(stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps),
 	};
 
