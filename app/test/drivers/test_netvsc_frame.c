@@ -155,10 +155,100 @@ of_two_tags_the_outer_one_goes_beside_the_frame(void **state)
 	fake_data_stop(d);
 }
 
+/* ---- what a page list can name ---- */
+
+static void
+sent_once(struct fake_data *d, struct rte_mbuf *m, uint8_t seed, bool by_page)
+{
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	check_frame(&d->frame[d->frames - 1], 4000, seed);
+	assert_int_equal(d->frame[d->frames - 1].by_page, by_page);
+	fake_settle(d);
+}
+
+static void
+an_empty_segment_is_left_out_of_a_page_list(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200 });
+	struct rte_mbuf *m = fake_mbuf(d, 4000, 2, 3), *empty = rte_pktmbuf_alloc(d->pool.mp);
+
+	(void)state;
+	empty->buf_iova = 0;            /* not looked at */
+	empty->next = m->next;
+	m->next = empty;
+	m->nb_segs = 3;
+	sent_once(d, m, 3, true);
+	empty->buf_iova = (uintptr_t)empty->buf_addr;
+	fake_data_stop(d);
+}
+
+static void
+a_segment_without_an_address_is_copied(void **state)
+{
+	static const rte_iova_t none[] = { 0, RTE_BAD_IOVA };
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200 });
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(none); i++) {
+		struct rte_mbuf *m = fake_mbuf(d, 4000, 2, 5), *last = m->next;
+		rte_iova_t before = last->buf_iova;
+
+		last->buf_iova = none[i];
+		sent_once(d, m, 5, false);
+		last->buf_iova = before;
+	}
+	fake_data_stop(d);
+}
+
+static unsigned int external_freed;
+
+static void
+external_free(void *addr, void *opaque)
+{
+	(void)addr;
+	(void)opaque;
+	external_freed++;
+}
+
+/* It may be contiguous in virtual memory only: within a page it is. */
+static void
+an_external_buffer_is_named_where_it_lies_in_one_page(void **state)
+{
+	static uint8_t buffer[3 * 4096] __rte_aligned(4096);
+	static const struct {
+		uint32_t at;
+		bool by_page;
+	} row[] = { { 4096, true }, { 4096 + 96, true }, { 4096 + 97, false }, { 4095, false } };
+	struct rte_mbuf_ext_shared_info shared = { .free_cb = external_free };
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mtu = 9000,
+		.data_room = 9100, .mbufs = 200 });
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(row); i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(d->pool.mp);
+
+		rte_mbuf_ext_refcnt_set(&shared, 1);
+		rte_pktmbuf_attach_extbuf(m, buffer, (uintptr_t)buffer, sizeof(buffer), &shared);
+		m->data_off = (uint16_t)row[i].at;
+		m->data_len = 4000;
+		m->pkt_len = 4000;
+		for (uint32_t k = 0; k < 4000; k++)
+			buffer[row[i].at + k] = (uint8_t)(k * 7 + i);
+		sent_once(d, m, (uint8_t)i, row[i].by_page);
+		assert_int_equal(external_freed, i + 1);
+	}
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_segment_is_left_out_of_a_page_list),
+		cmocka_unit_test(a_segment_without_an_address_is_copied),
+		cmocka_unit_test(an_external_buffer_is_named_where_it_lies_in_one_page),
 		cmocka_unit_test(the_hash_value_of_a_frame_is_the_number_of_its_queue),
 		cmocka_unit_test(a_vlan_tag_keeps_all_its_bits_by_flag_and_in_the_frame),
 		cmocka_unit_test(a_shared_mbuf_is_not_touched_when_its_tag_is_taken_out),

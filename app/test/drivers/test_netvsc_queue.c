@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fake_port.h"
+#include "fake_world.h"
 #include "netvsc_poll.h"
 #include "netvsc_queue.h"
 #include "netvsc_rx.h"
@@ -98,6 +99,69 @@ a_transmit_queue_has_a_channel_and_a_threshold_below_its_descriptors(void **stat
 	txq = d->eth->data->tx_queues[0];
 	assert_int_equal(txq->free_thresh, 16);
 	assert_int_equal(netvsc_tx_queue_start(d->eth, 0), 0);
+	fake_data_stop(d);
+}
+
+/* How many allocations there are does not matter: each fails once. */
+static void
+a_set_up_without_memory_leaves_no_queue_and_works_once_there_is_some(void **state)
+{
+	const struct rte_eth_rxconf rxconf = { 0 };
+	const struct rte_eth_txconf txconf = { 0 };
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	const struct eth_dev_ops *ops = d->eth->dev_ops;
+	unsigned int rx_fails = 1, tx_fails = 1;
+	int ret;
+
+	(void)state;
+	assert_int_equal(netvsc_queues_stop(d->eth), 0);
+	ops->rx_queue_release(d->eth, 0);
+	ops->tx_queue_release(d->eth, 0);
+	for (;; rx_fails++) {
+		fake_memory.left = rx_fails - 1;
+		ret = rx_setup(d, 0, &rxconf);
+		if (ret == 0)
+			break;
+		assert_int_equal(ret, -ENOMEM);
+		assert_null(d->eth->data->rx_queues[0]);
+	}
+	for (;; tx_fails++) {
+		fake_memory.left = tx_fails - 1;
+		ret = tx_setup(d, 0, &txconf);
+		if (ret == 0)
+			break;
+		assert_int_equal(ret, -ENOMEM);
+		assert_null(d->eth->data->tx_queues[0]);
+	}
+	fake_memory.left = UINT64_MAX;
+	assert_true(rx_fails > 1 && tx_fails > 4);
+	assert_int_equal(netvsc_queues_start(d->eth), 0);
+	fake_data_stop(d);
+}
+
+/* A link that is opened without memory is closed again, and can be opened. */
+static void
+a_reopen_without_memory_is_an_error_and_the_next_one_works(void **state)
+{
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	unsigned int fails = 1;
+	int ret;
+
+	(void)state;
+	for (;; fails++) {
+		fake_memory.failed = false;
+		fake_memory.left = fails - 1;
+		ret = d->eth->dev_ops->mtu_set(d->eth, (uint16_t)(1400 - fails));
+		if (!fake_memory.failed)
+			break;
+		assert_int_equal(ret, -ENOMEM);
+	}
+	fake_memory.left = UINT64_MAX;
+	assert_int_equal(ret, 0);
+	assert_int_equal(d->host->dev.mtu, 1400 - fails);
+	assert_true(fails > 1);
+	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
 	fake_data_stop(d);
 }
 
@@ -277,6 +341,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receive_queue_is_refused_what_can_never_hold_a_frame),
 		cmocka_unit_test(a_transmit_queue_has_a_channel_and_a_threshold_below_its_descriptors),
+		cmocka_unit_test(a_set_up_without_memory_leaves_no_queue_and_works_once_there_is_some),
+		cmocka_unit_test(a_reopen_without_memory_is_an_error_and_the_next_one_works),
 		cmocka_unit_test(a_stopped_queue_moves_nothing_and_what_came_meanwhile_is_counted),
 		cmocka_unit_test(a_queue_that_is_polled_is_left_to_its_own_bursts),
 		cmocka_unit_test(a_queue_without_a_channel_does_not_start_and_one_that_is_not_there_does_nothing),

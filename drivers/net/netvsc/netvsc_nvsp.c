@@ -146,15 +146,6 @@ static const struct version {
 	{ NVSP_VERSION_1, 6, 1, "1" },
 };
 
-const char *
-netvsc_nvsp_version_name(uint32_t nvsp)
-{
-	for (unsigned int i = 0; i < RTE_DIM(versions); i++)
-		if (versions[i].nvsp == nvsp)
-			return versions[i].name;
-	return "none";
-}
-
 /* 1 if the host accepts it, 0 if another is to be tried. */
 static int
 version_try(struct netvsc_device *dev, uint32_t version)

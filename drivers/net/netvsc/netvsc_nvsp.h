@@ -15,9 +15,6 @@
 /* Agrees on the highest version that both know: host.nvsp, host.ndis_*. */
 int netvsc_nvsp_init(struct netvsc_device *dev);
 
-/* "6.1", for people; "none" if it is no version. */
-const char *netvsc_nvsp_version_name(uint32_t nvsp);
-
 /* The guest's frame limit, Ethernet header included. Does nothing on version 1,
  * which has no such message. */
 int netvsc_nvsp_ndis_config(struct netvsc_device *dev, uint32_t frame_bytes);
