@@ -60,7 +60,11 @@ if [ $run -eq 1 ]; then
 		{ tail -n 40 "$build/coverage-build.log"; exit 1; }
 	find "$build" -name '*.gcda' -delete
 	echo "== unit programs"
-	meson test -C "$build" --no-rebuild --suite quick >"$build/coverage-units.log" 2>&1 || {
+	# Those that hold code of the drivers: the others are hvsim's.
+	mapfile -t units < <(meson test -C "$build" --no-rebuild --list 2>/dev/null | sed 's/.* \/ //' |
+		grep -E '^((fuzz_)?(netvsc|rndis|vmbus)_|ring_order$|differential$)')
+	[ ${#units[@]} -gt 0 ] || { echo "coverage.sh: no unit programs: no driver headers?"; exit 1; }
+	meson test -C "$build" --no-rebuild "${units[@]}" >"$build/coverage-units.log" 2>&1 || {
 		grep -E 'FAIL|TIMEOUT' "$build/coverage-units.log"
 		echo "coverage.sh: unit programs failed: $build/coverage-units.log"
 		bad=1

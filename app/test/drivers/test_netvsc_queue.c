@@ -7,6 +7,7 @@
 
 #include "fake_port.h"
 #include "fake_world.h"
+#include "netvsc_ndis.h"
 #include "netvsc_poll.h"
 #include "netvsc_queue.h"
 #include "netvsc_rx.h"
@@ -310,18 +311,13 @@ a_queue_whose_thread_or_host_keeps_it_busy_is_not_stopped(void **state)
 {
 	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 	struct netvsc_rxq *rxq = d->eth->data->rx_queues[0];
-	struct netvsc_txq *txq = d->eth->data->tx_queues[0];
 	struct rte_mbuf *m = fake_mbuf(d, 60, 1, 0);
 
 	(void)state;
-	rxq->gate.busy = 1;
-	assert_int_equal(netvsc_rx_queue_stop(d->eth, 0), -ETIMEDOUT);
-	assert_int_equal(netvsc_queues_stop(d->eth), -ETIMEDOUT);
-	rxq->gate.busy = 0;
-	txq->gate.busy = 1;
-	assert_int_equal(netvsc_tx_queue_stop(d->eth, 0), -ETIMEDOUT);
+	rxq->gate.busy = 1;             /* each such wait takes a second and more */
 	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), -ETIMEDOUT);
-	txq->gate.busy = 0;
+	rxq->gate.busy = 0;
+	assert_int_equal(netvsc_ndis_set_receiving(&d->host->dev, true), 0);
 	assert_int_equal(d->eth->data->rx_queue_state[0], RTE_ETH_QUEUE_STATE_STARTED);
 	assert_int_equal(d->eth->data->tx_queue_state[0], RTE_ETH_QUEUE_STATE_STARTED);
 	d->hold = true;
