@@ -330,7 +330,7 @@ xstat(struct fake_data *d, const char *name)
 	struct rte_eth_xstat values[64];
 	int n = d->eth->dev_ops->xstats_get_names(d->eth, names, 64);
 
-	assert_int_equal(n, 8 + 14 + 8 + 5);
+	assert_int_equal(n, 8 + 16 + 8 + 5);
 	assert_int_equal(d->eth->dev_ops->xstats_get(d->eth, values, 64), n);
 	for (int i = 0; i < n; i++) {
 		assert_int_equal(values[i].id, i);
@@ -347,6 +347,8 @@ counters_set(struct netvsc_device *dev, struct netvsc_rxq *rxq, struct netvsc_tx
 {
 	rxq->counters.malformed = first;
 	rxq->counters.csum_bad = first + 1;
+	rxq->counters.lent = first + 8;
+	rxq->counters.lend_refused = first + 9;
 	txq->counters.messages = first + 2;
 	txq->counters.ring_full = first + 3;
 	dev->channel[0]->ring_errors = first + 4;
@@ -362,13 +364,13 @@ each_extended_counter_shows_its_own_since_the_last_reset(void **state)
 	static const char *const names[] = {
 		"rx_q0_malformed", "rx_q0_csum_bad", "tx_q0_messages", "tx_q0_ring_full",
 		"channel_0_ring_errors", "channel_0_discarded", "control_late_replies",
-		"host_unknown",
+		"host_unknown", "rx_q0_lent", "rx_q0_lend_refused",
 	};
 	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
 	struct netvsc_rxq *rxq = d->eth->data->rx_queues[0];
 	struct netvsc_txq *txq = d->eth->data->tx_queues[0];
-	struct rte_eth_xstat few[34];
-	struct rte_eth_xstat_name few_names[34];
+	struct rte_eth_xstat few[36];
+	struct rte_eth_xstat_name few_names[36];
 
 	(void)state;
 	counters_set(&d->host->dev, rxq, txq, 100);
@@ -381,10 +383,10 @@ each_extended_counter_shows_its_own_since_the_last_reset(void **state)
 	for (unsigned int i = 0; i < RTE_DIM(names); i++)
 		assert_int_equal(xstat(d, names[i]), 50);
 	/* How many there are, where there is no room for all. */
-	assert_int_equal(d->eth->dev_ops->xstats_get(d->eth, few, 34), 35);
-	assert_int_equal(d->eth->dev_ops->xstats_get(d->eth, NULL, 0), 35);
-	assert_int_equal(d->eth->dev_ops->xstats_get_names(d->eth, few_names, 34), 35);
-	assert_int_equal(d->eth->dev_ops->xstats_get_names(d->eth, NULL, 0), 35);
+	assert_int_equal(d->eth->dev_ops->xstats_get(d->eth, few, 36), 37);
+	assert_int_equal(d->eth->dev_ops->xstats_get(d->eth, NULL, 0), 37);
+	assert_int_equal(d->eth->dev_ops->xstats_get_names(d->eth, few_names, 36), 37);
+	assert_int_equal(d->eth->dev_ops->xstats_get_names(d->eth, NULL, 0), 37);
 	fake_data_stop(d);
 }
 

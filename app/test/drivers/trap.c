@@ -4,6 +4,7 @@
 
 #include "trap.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -28,11 +29,15 @@ static struct {
 	struct sigaction segv, trap; /* those before */
 } trap;
 
+/* One that was unmapped, as at the end of an attach that fails, is forgotten. */
 static void
-area_set(const struct area *area, int protection)
+area_set(struct area *area, int protection)
 {
-	if (area->base != NULL && mprotect(area->base, area->bytes, protection) != 0)
+	if (area->base == NULL || mprotect(area->base, area->bytes, protection) == 0)
+		return;
+	if (errno != ENOMEM)
 		abort();
+	area->base = NULL;
 }
 
 static void
