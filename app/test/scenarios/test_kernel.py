@@ -118,6 +118,14 @@ def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, c
     run.assert_good()
 
 
+@LONG
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_our_driver_receives_on_64_channels_of_the_real_kernel(tmp_path, kernel):
+    run = Run(tmp_path, "queues.sh", ["--dpdk", "--kernel", kernel, "--memory", "1200M"],
+              ["--strict", "--nic", "name=a,queues=64,port=[gen:size=64-1500,rate=100pps,flows=256]"])
+    run.assert_good()
+
+
 # With several queues the kernel unmaps rings in the middle of bursts.
 @LONG
 @pytest.mark.parametrize("kernel, cpus", [("6.1", 1), ("6.12", 2)])
