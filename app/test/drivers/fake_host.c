@@ -426,6 +426,7 @@ set_apply(uint32_t oid, const uint8_t *info, uint32_t bytes)
 		break;
 	case OID_802_3_MULTICAST_LIST:
 		fake_host->multicast_bytes = bytes;
+		memcpy(fake_host->multicast, info, RTE_MIN(bytes, sizeof(fake_host->multicast)));
 		break;
 	default:
 		wrong("SET of an unknown OID");

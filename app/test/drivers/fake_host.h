@@ -105,6 +105,7 @@ struct fake_host {
 	uint8_t config[128];        /* the last RNDIS configuration parameter */
 	uint32_t config_bytes;
 	uint32_t multicast_bytes;
+	uint8_t multicast[6];       /* the first address of the list */
 	unsigned int by_section, by_page;
 	unsigned int acks_owed;
 	uint64_t acks[FAKE_ACKS_MAX];  /* transfers, as they were acknowledged */

@@ -95,6 +95,7 @@ attach_falls_back_to_each_older_version(void **state)
 			configured |= host->log[k] == NVSP_NDIS_CONFIG;
 		assert_int_equal(configured, versions[i] >= NVSP_VERSION_2);
 		assert_int_equal(host->dev.channel_count, versions[i] >= NVSP_VERSION_5 ? 4 : 1);
+		assert_int_equal(host->dev.host.ndis_major, 6);
 		assert_int_equal(host->dev.host.ndis_minor, versions[i] >= NVSP_VERSION_5 ? 30 : 1);
 		close_link(host);
 	}

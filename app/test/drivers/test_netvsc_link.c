@@ -156,6 +156,7 @@ reopen_restores_every_setting(void **state)
 	memset(&host->offload_parameters, 0, sizeof(host->offload_parameters));
 	host->config_bytes = 0;
 	host->multicast_bytes = 0;
+	memset(host->multicast, 0, sizeof(host->multicast));
 	host->dev.channel[0]->backlog.transfer_head = 5;
 	assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 9000, 4), 0);
 	assert_int_equal(host->dev.channel[0]->backlog.transfer_head, 0);
@@ -166,6 +167,7 @@ reopen_restores_every_setting(void **state)
 	assert_int_equal(host->rss_enables, 1);
 	assert_int_equal(host->offload_parameters.tcp_ipv4_csum, NDIS_OFFLOAD_CSUM_TX_RX);
 	assert_int_equal(host->multicast_bytes, 6);
+	assert_memory_equal(host->multicast, "\x01\0\x5e\1\2\3", 6);
 	assert_true(host->config_bytes > 0);
 	assert_int_equal(host->filter, NDIS_FILTER_DIRECTED | NDIS_FILTER_BROADCAST |
 		NDIS_FILTER_MULTICAST);

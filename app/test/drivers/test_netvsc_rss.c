@@ -183,7 +183,9 @@ a_remembered_table_is_fitted_to_another_size_and_fewer_channels(void **state)
 	netvsc_rss_default(dev, 4, RTE_ETH_RSS_IPV4, &dev->rss);
 	dev->host.reta_size = 256;
 	dev->channel_count = 3;
+	dev->rss.reta[256] = 9999;
 	netvsc_rss_fit(dev);
+	assert_int_equal(dev->rss.reta[256], 9999);
 	assert_int_equal(dev->rss.reta_size, 256);
 	for (unsigned int i = 0; i < 256; i++) {
 		assert_true(dev->rss.reta[i] < 3);
