@@ -354,11 +354,14 @@ def table(host, took):
     """Per queue, from testpmd's own counters; returns the driver's losses."""
     text = host.pmd("stop", "show port stats all")
     print("\n  queue          received   forwarded    dropped    Mpps")
-    rows = re.findall(r"RX Port=\s*(\d+)/Queue=\s*(\d+) -> TX Port=\s*(\d+).*?"
-                      r"RX-packets: (\d+)\s+TX-packets: (\d+)\s+TX-dropped: (\d+)", text, re.S)
-    for rx_port, queue, tx_port, received, sent, dropped in sorted(rows):
-        print(f"  {rx_port} -> {tx_port}, {queue}  {int(received):13,} {int(sent):11,} "
-              f"{int(dropped):10,} {int(sent) / took / 1e6:7.3f}")
+    found = re.findall(r"RX Port=\s*(\d+)/Queue=\s*(\d+) -> TX Port=\s*(\d+).*?"
+                       r"RX-packets: (\d+)\s+TX-packets: (\d+)\s+TX-dropped: (\d+)", text, re.S)
+    # testpmd leaves out queues to which no flow led.
+    rows = {(port, queue, 1 - port): (0, 0, 0) for port in (0, 1) for queue in range(QUEUES)}
+    rows.update({tuple(map(int, row[:3])): tuple(map(int, row[3:])) for row in found})
+    for (rx_port, queue, tx_port), (received, sent, dropped) in sorted(rows.items()):
+        print(f"  {rx_port} -> {tx_port}, {queue}  {received:13,} {sent:11,} {dropped:10,} "
+              f"{sent / took / 1e6:7.3f}")
     total = re.search(r"Accumulated.*?RX-packets: (\d+).*?TX-packets: (\d+)\s+TX-dropped: (\d+)",
                       text, re.S)
     cycles = re.search(r"CPU cycles/packet=([\d.]+)", text)

@@ -34,7 +34,9 @@ def test_the_demo_forwards_and_loses_nothing(tmp_path, root):
     assert (status, lost, corrupted) == (0, 0, 0), out
     assert forwarded >= (1000 if root else 12000)
     assert re.search(r"^ +[\d,]+ packets/s +[\d,]+ in all$", out, re.M), "live rates"
-    queues = re.findall(r"^  0 -> 1, (\d) +[1-9][\d,]* +[\d,]+ +0 +\d+\.\d{3}$", out, re.M)
+    # The generator's flows lead to all queues; those of a few TCP streams may not.
+    received = r"\d[\d,]*" if root else r"[1-9][\d,]*"
+    queues = re.findall(rf"^  0 -> 1, (\d) +{received} +[\d,]+ +0 +\d+\.\d{{3}}$", out, re.M)
     assert queues == ["0", "1", "2", "3"], out
     assert not list(tmp_path.iterdir()), "it leaves nothing"
 
