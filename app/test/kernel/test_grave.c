@@ -85,30 +85,26 @@ rescinded_ring(void)
 	return ring;
 }
 
-static void
-ring_memory_stays_while_a_thread_of_the_guest_waits_for_a_processor(void **state)
+/* Its only thread is stopped since before the rescind. */
+static pid_t
+stopped_guest_with_a_ring(struct kern_process *guest, uint8_t **ring)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	struct kern_process guest;
-	uint8_t *ring;
 	int status;
 	pid_t pid;
 
-	(void)state;
 	fixture_start(&f, "");
-	pid = guest_that_runs(&guest);
+	pid = guest_that_runs(guest);
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	ring = rescinded_ring();
-	clock_advance(5000 * MS);
-	assert_true(readable(ring));
-	kill(pid, SIGCONT);     /* it runs, and is excused no longer */
-	for (unsigned int i = 0; i < 3000 && readable(ring); i++) {
-		nanosleep(&pause, NULL);
-		if (i % 100 == 0)
-			clock_advance(10 * MS);
-	}
-	assert_false(readable(ring));
+	*ring = rescinded_ring();
+	return pid;
+}
+
+static void
+end_guest_with_a_ring(pid_t pid, uint8_t *ring)
+{
+	int status;
+
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	f.vm->processes = NULL;
@@ -118,29 +114,41 @@ ring_memory_stays_while_a_thread_of_the_guest_waits_for_a_processor(void **state
 }
 
 static void
+ring_memory_stays_while_a_thread_of_the_guest_waits_for_a_processor(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct kern_process guest;
+	uint8_t *ring;
+	pid_t pid;
+
+	(void)state;
+	pid = stopped_guest_with_a_ring(&guest, &ring);
+	clock_advance(5000 * MS);
+	assert_true(readable(ring));
+	kill(pid, SIGCONT);     /* it runs, and is excused no longer */
+	for (unsigned int i = 0; i < 3000 && readable(ring); i++) {
+		nanosleep(&pause, NULL);
+		if (i % 100 == 0)
+			clock_advance(10 * MS);
+	}
+	assert_false(readable(ring));
+	end_guest_with_a_ring(pid, ring);
+}
+
+static void
 ring_memory_is_revoked_10_s_after_a_rescind_whoever_is_stopped(void **state)
 {
 	struct kern_process guest;
 	uint8_t *ring;
-	int status;
 	pid_t pid;
 
 	(void)state;
-	fixture_start(&f, "");
-	pid = guest_that_runs(&guest);
-	kill(pid, SIGSTOP);
-	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	ring = rescinded_ring();
+	pid = stopped_guest_with_a_ring(&guest, &ring);
 	clock_advance(9990 * MS);
 	assert_true(readable(ring));
 	clock_advance(20 * MS);
 	assert_false(readable(ring));
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	f.vm->processes = NULL;
-	munmap(ring, 4096);
-	kern_device_release(f.device);
-	fixture_stop(&f);
+	end_guest_with_a_ring(pid, ring);
 }
 
 int
