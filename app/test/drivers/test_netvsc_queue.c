@@ -331,6 +331,34 @@ a_queue_whose_thread_or_host_keeps_it_busy_is_not_stopped(void **state)
 	fake_data_stop(d);
 }
 
+/* Nobody sends on the queue any more: an application that has no mbufs to receive
+ * into has nothing to send. */
+static void
+mbufs_that_the_host_is_done_with_are_freed_by_whoever_receives(void **state)
+{
+	static const unsigned int frames[] = { 1, 40, 400 };
+
+	(void)state;
+	for (unsigned int k = 0; k < RTE_DIM(frames); k++) {
+		struct fake_data *d = fake_port_start(&(struct fake_setup){ .nb_desc = 512,
+			.data_room = 1600, .mbufs = 512 });
+		struct rte_mbuf *pkts[4];
+
+		d->hold = true;
+		for (unsigned int i = 0; i < frames[k]; i++) {
+			pkts[0] = fake_mbuf(d, 1400, 1, (uint8_t)i);
+			assert_int_equal(fake_tx(d, pkts, 1), 1);
+		}
+		assert_int_equal(fake_pool_out(&d->pool), frames[k]);
+		fake_data_complete(d);
+		for (unsigned int i = 0; i < 2 + frames[k] / 64; i++)
+			assert_int_equal(fake_rx(d, pkts, 4), 0);
+		assert_int_equal(fake_pool_out(&d->pool), 0);
+		d->hold = false;
+		fake_data_stop(d);
+	}
+}
+
 int
 main(void)
 {
@@ -344,6 +372,7 @@ main(void)
 		cmocka_unit_test(a_queue_without_a_channel_does_not_start_and_one_that_is_not_there_does_nothing),
 		cmocka_unit_test(a_deferred_queue_waits_until_it_is_started_by_itself),
 		cmocka_unit_test(a_queue_whose_thread_or_host_keeps_it_busy_is_not_stopped),
+		cmocka_unit_test(mbufs_that_the_host_is_done_with_are_freed_by_whoever_receives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

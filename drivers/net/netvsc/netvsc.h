@@ -8,9 +8,8 @@
  *
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
- *   netvsc_rx.c      a checked range of the receive buffer -> mbuf; netvsc_plain.h common frames;
- *                    netvsc_lease.c lends instead of copying
- *   netvsc_tx.c      mbuf -> section or page list -> channel; netvsc_quick.h common frames
+ *   netvsc_rx.c      range of the receive buffer -> mbuf; netvsc_plain.h common, netvsc_lease.c
+ *   netvsc_tx.c      mbuf -> section or page list; netvsc_quick.h common;  netvsc_reap.c  and back
  *   netvsc_xact.c    one control request at a time;  netvsc_nvsp.c the NVSP messages
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter
  *   netvsc_link.c    attach, detach, reopen, restore;  netvsc_event.c what the host announces
@@ -99,9 +98,10 @@ struct netvsc_tx_slot {
 struct netvsc_tx_slots {
 	struct netvsc_tx_slot *slot;
 	uint16_t *done;             /* ids, from the drainer to the queue */
-	uint32_t count;             /* slots; done has room for all of them */
-	uint32_t mask;              /* of done */
+	uint32_t count, mask;       /* slots; of done, which has room for all of them */
 	uint32_t done_head;         /* the drainer's */
+	bool done_mbufs;            /* there are some among them; under the channel's lock */
+	struct netvsc_txq *txq;     /* whose they are */
 };
 
 /* Marks a slot as completed; false if it was not in flight, or is another's. */

@@ -7,7 +7,7 @@
  *             else lock, netvsc_poll.c drains the ring into the backlog and
  *             writes the acknowledgements that earlier bursts left, unlock,
  *             deliver, signal the host if it asked for it
- *   tx_burst: gate -> netvsc_tx.c takes back completed messages, locks, writes the
+ *   tx_burst: gate -> netvsc_tx.c locks, takes back completed messages, writes the
  *             frames into messages and those to the ring (runs of common frames:
  *             netvsc_quick.h), publishes, drains if low, unlocks
  *
@@ -22,6 +22,7 @@
 #include "netvsc_channel.h"
 #include "netvsc_lease.h"
 #include "netvsc_poll.h"
+#include "netvsc_reap.h"
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
 
@@ -64,7 +65,7 @@ rx_poll(struct netvsc_channel *channel, unsigned int budget)
 	if (!rte_spinlock_trylock(&vmbus->lock))
 		return;
 	netvsc_poll(channel, budget, &signal);
-	rte_spinlock_unlock(&vmbus->lock);
+	netvsc_poll_unlock(channel);
 	if (unlikely(signal))
 		vmbus_channel_signal(vmbus);
 }

@@ -3,7 +3,7 @@
 #define NETVSC_COMPLETE_H
 
 /* The host is done with messages of the transmit queue. With the channel's lock
- * held; the queue takes the slots back without it. */
+ * held, as for taking the slots back (netvsc_reap.h). */
 
 #include "netvsc.h"
 
@@ -13,13 +13,14 @@ static inline bool
 netvsc_complete_slot(struct netvsc_channel *channel, uint64_t transaction_id, bool success,
 	uint32_t done_head)
 {
-	const struct netvsc_tx_slots *slots = &channel->tx_slots;
+	struct netvsc_tx_slots *slots = &channel->tx_slots;
 	uint32_t id = NETVSC_TID_SLOT(transaction_id);
 
 	if (unlikely(NETVSC_TID_EPOCH(transaction_id) != channel->epoch || id >= slots->count ||
 	    !netvsc_tx_slot_complete(&slots->slot[id], NETVSC_TID_GENERATION(transaction_id))))
 		return false;
 	slots->slot[id].failed = !success;
+	slots->done_mbufs |= slots->slot[id].mbuf != NULL;
 	slots->done[done_head & slots->mask] = (uint16_t)id;
 	return true;
 }

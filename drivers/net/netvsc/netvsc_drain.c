@@ -10,6 +10,7 @@
 #include "netvsc_channel.h"
 #include "netvsc_lease.h"
 #include "netvsc_poll.h"
+#include "netvsc_reap.h"
 
 /* How long stop waits for messages that the host has not completed. */
 #define DRAIN_WAIT_MS 1000u
@@ -49,7 +50,7 @@ channel_drain(struct netvsc_channel *channel, bool rx_closed, struct netvsc_txq 
 	if (signal)
 		vmbus_channel_signal(channel->vmbus);
 	if (txq != NULL)
-		netvsc_tx_reap(txq, UINT32_MAX);
+		netvsc_reap_all(txq, UINT32_MAX);
 	return (!vmbus_gone(channel->dev->vmbus) && vmbus_rx_ring_pending(&channel->vmbus->rx)) ||
 		(txq != NULL && txq->free_count < channel->tx_slots.count);
 }

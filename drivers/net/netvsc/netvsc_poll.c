@@ -16,6 +16,7 @@
 #include "netvsc_channel.h"
 #include "netvsc_complete.h"
 #include "netvsc_lease.h"
+#include "netvsc_reap.h"
 #include "rndis_packet.h"
 
 /* Acknowledgements of control and of bad transfers that may wait for room; when
@@ -553,7 +554,7 @@ netvsc_poll_unattended(struct netvsc_device *dev)
 	if (!vmbus_rx_ring_pending(&vmbus->rx) || !rte_spinlock_trylock(&vmbus->lock))
 		return;
 	netvsc_poll(channel, UNATTENDED_BUDGET, &signal);
-	rte_spinlock_unlock(&vmbus->lock);
+	netvsc_poll_unlock(channel);
 	if (signal)
 		vmbus_channel_signal(vmbus);
 }

@@ -12,6 +12,7 @@
 
 #include "netvsc_channel.h"
 #include "netvsc_drain.h"
+#include "netvsc_reap.h"
 #include "netvsc_stats.h"
 #include "netvsc_status.h"
 
@@ -173,10 +174,10 @@ slots_destroy(struct netvsc_channel *channel)
 }
 
 static int
-slots_create(struct netvsc_channel *channel, uint32_t count, int socket)
+slots_create(struct netvsc_txq *txq, uint32_t count, int socket)
 {
 	uint32_t ring = rte_align32pow2(count);
-	struct netvsc_tx_slots slots = { .count = count, .mask = ring - 1 };
+	struct netvsc_tx_slots slots = { .count = count, .mask = ring - 1, .txq = txq };
 
 	slots.slot = rte_zmalloc_socket("netvsc_slots", count * sizeof(*slots.slot),
 		RTE_CACHE_LINE_SIZE, socket);
@@ -187,7 +188,7 @@ slots_create(struct netvsc_channel *channel, uint32_t count, int socket)
 		rte_free(slots.done);
 		return -ENOMEM;
 	}
-	slots_swap(channel, slots);
+	slots_swap(txq->channel, slots);
 	return 0;
 }
 
@@ -277,7 +278,7 @@ netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 		RTE_CACHE_LINE_SIZE, (int)socket);
 	eth->data->tx_queues[queue_id] = txq;
 	if (txq->free_slots == NULL || txq_headers_create(txq, (int)socket) < 0 ||
-	    slots_create(channel, nb_desc, (int)socket) < 0) {
+	    slots_create(txq, nb_desc, (int)socket) < 0) {
 		netvsc_tx_queue_release(eth, queue_id);
 		return -ENOMEM;
 	}
@@ -477,7 +478,7 @@ txq_reclaim(struct netvsc_txq *txq)
 {
 	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
 
-	netvsc_tx_reap(txq, UINT32_MAX);
+	netvsc_reap_all(txq, UINT32_MAX);
 	for (uint32_t id = 0; id < slots->count; id++) {
 		struct netvsc_tx_slot *slot = &slots->slot[id];
 

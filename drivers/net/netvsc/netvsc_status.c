@@ -9,6 +9,7 @@
 
 #include "netvsc_channel.h"
 #include "netvsc_poll.h"
+#include "netvsc_reap.h"
 #include "netvsc_rx.h"
 #include "netvsc_tx.h"
 
@@ -163,7 +164,7 @@ netvsc_tx_done_cleanup(void *queue, uint32_t count)
 	if (!netvsc_gate_enter(&txq->gate))
 		return 0;
 	channel_look(txq->channel);
-	freed = netvsc_tx_reap(txq, count != 0 ? count : UINT32_MAX);
+	freed = netvsc_reap_all(txq, count != 0 ? count : UINT32_MAX);
 	netvsc_gate_leave(&txq->gate);
 	return (int)freed;
 }

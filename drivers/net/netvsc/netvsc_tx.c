@@ -24,81 +24,7 @@
 #include "netvsc_message.h"
 #include "netvsc_poll.h"
 #include "netvsc_quick_list.h"
-
-/* ---- taking back ---- */
-
-#define SPENT_MAX 64u
-
-/* Mbufs on their way back to one pool, and to nobody else. */
-struct spent {
-	struct rte_mempool *pool;
-	unsigned int count;
-	struct rte_mbuf *mbuf[SPENT_MAX];
-};
-
-static inline void
-spent_flush(struct spent *spent)
-{
-	if (spent->count != 0)
-		rte_mempool_put_bulk(spent->pool, (void **)spent->mbuf, spent->count);
-	spent->count = 0;
-}
-
-static inline void
-spent_add(struct spent *spent, struct rte_mbuf *m)
-{
-	if (unlikely(!quick_single(m) ||
-	    (m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) != 0)) {
-		rte_pktmbuf_free(m);
-		return;
-	}
-	if (unlikely(m->pool != spent->pool || spent->count == SPENT_MAX)) {
-		spent_flush(spent);
-		spent->pool = m->pool;
-	}
-	spent->mbuf[spent->count++] = m;
-}
-
-/* Takes one slot back; returns the mbuf that the host has read, or NULL. */
-static inline struct rte_mbuf *
-slot_release(struct netvsc_txq *txq, uint16_t id)
-{
-	struct netvsc_tx_slot *slot = &txq->channel->tx_slots.slot[id];
-	struct rte_mbuf *m = slot->mbuf;
-
-	if (unlikely(slot->failed)) {
-		txq->counters.host_errors += slot->frames;
-		txq->counters.host_error_bytes += slot->bytes;
-	}
-	if (slot->section != NVSP_SECTION_NONE)
-		netvsc_sendbuf_release(txq->sendbuf, &txq->sections, slot->section);
-	slot->mbuf = NULL;
-	txq->free_slots[txq->free_count++] = id;
-	return m;
-}
-
-unsigned int
-netvsc_tx_reap_done(struct netvsc_txq *txq, uint32_t head, unsigned int max)
-{
-	const struct netvsc_tx_slots *slots = &txq->channel->tx_slots;
-	uint32_t tail = txq->done_tail;
-	unsigned int freed = 0;
-	struct spent spent;
-
-	spent.pool = NULL;
-	spent.count = 0;
-	for (; tail != head && freed < max; tail++) {
-		struct rte_mbuf *m = slot_release(txq, slots->done[tail & slots->mask]);
-
-		if (m != NULL) {
-			spent_add(&spent, m);
-			freed++;
-		}
-	}
-	txq->done_tail = tail;
-	spent_flush(&spent);
-	return freed;
-}
+#include "netvsc_reap.h"
 
 /* ---- any frame, copied ---- */
 
@@ -478,7 +404,7 @@ burst_lists(struct netvsc_txq *txq, struct tx_burst *burst, struct rte_mbuf **pk
  * or an application that only sends would stop for good. One publication of the
  * transmit ring serves both. Returns whether the host must be signalled. */
 static inline bool
-burst_publish(struct netvsc_txq *txq, bool starved)
+burst_publish(struct netvsc_txq *txq, struct netvsc_spent *spent, bool starved)
 {
 	struct netvsc_channel *channel = txq->channel;
 	bool signal = false;
@@ -488,24 +414,29 @@ burst_publish(struct netvsc_txq *txq, bool starved)
 	if (!starved && channel->owed_count == 0 && !vmbus_rx_ring_pending(&channel->vmbus->rx))
 		return vmbus_tx_ring_publish(&channel->vmbus->tx);
 	netvsc_poll(channel, NETVSC_TX_DRAIN, &signal);
+	netvsc_reap(txq, spent, UINT32_MAX);
 	return signal;
 }
 
-/* The host can see the messages before the mbufs of the last run are freed. */
+/* The host can see the messages before any mbuf is freed. */
 uint16_t
 netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct vmbus_channel *vmbus = txq->channel->vmbus;
 	struct tx_burst burst;
+	struct netvsc_spent spent;
 	uint32_t gone = 0, n;
 	bool signal;
 
-	netvsc_tx_reap(txq, UINT32_MAX);
-	if (unlikely(nb_pkts == 0))
+	if (unlikely(nb_pkts == 0)) {
+		netvsc_reap_all(txq, UINT32_MAX);
 		return 0;
+	}
 	burst.open.start = NULL;
 	burst.run_count = 0;
+	spent.count = 0;
 	rte_spinlock_lock(&vmbus->lock);
+	netvsc_reap(txq, &spent, UINT32_MAX);
 	do {
 		n = burst_fill(txq, &burst, pkts + gone, nb_pkts - gone);
 		if (n == 0)
@@ -515,10 +446,12 @@ netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkt
 		gone += n;
 	} while (unlikely(n != 0 && gone < nb_pkts));
 	tx_message_end(txq, &burst.open);
-	signal = burst_publish(txq, n == 0);
+	signal = burst_publish(txq, &spent, n == 0);
 	vmbus_channel_unlock(vmbus);
 	if (likely(burst.run_count != 0))
 		burst_free(&burst);
+	if (spent.count != 0)
+		netvsc_spent_free(&spent);
 	if (unlikely(signal))
 		vmbus_channel_signal(vmbus);
 	return (uint16_t)gone;

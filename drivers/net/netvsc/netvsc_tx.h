@@ -81,19 +81,6 @@ struct netvsc_txq {
 
 /* Whatever of a queue follows from its number and its limits. */
 void netvsc_tx_quick_fit(struct netvsc_txq *txq);
-/* Takes back what the host has completed, until `max` mbufs were freed; returns
- * how many were. */
-unsigned int netvsc_tx_reap_done(struct netvsc_txq *txq, uint32_t head, unsigned int max);
-
-static inline unsigned int
-netvsc_tx_reap(struct netvsc_txq *txq, unsigned int max)
-{
-	/* Partner: the drainer's release store. */
-	uint32_t head = __atomic_load_n(&txq->channel->tx_slots.done_head, __ATOMIC_ACQUIRE);
-
-	return likely(head == txq->done_tail) ? 0 : netvsc_tx_reap_done(txq, head, max);
-}
-
 /* Whether there is a way to the host for this frame. */
 bool netvsc_tx_sendable(const struct netvsc_txq *txq, const struct rte_mbuf *m);
 /* netvsc_prepare.c: whether the host will do what the frame asks for. 0;
