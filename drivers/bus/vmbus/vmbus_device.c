@@ -255,7 +255,9 @@ subchannels_look(struct vmbus_device *device, bool *at_it)
 	*at_it = false;
 	for (int i = 0; i < n; i++) {
 		subchannel_attach(device, &channels[i]);
-		*at_it |= channels[i].index != 0 && !channels[i].has_ring;
+		*at_it |= channels[i].index != 0 && channels[i].index < VMBUS_CHANNELS_MAX &&
+			device->shared->channel[channels[i].index] == NULL &&
+			!channels[i].has_ring;
 	}
 	return n < 0 && n != -ENOENT ? n : (int)subchannels_open(device->shared);
 }

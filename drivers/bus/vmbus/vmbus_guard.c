@@ -21,6 +21,7 @@ static struct window windows[VMBUS_GUARD_MAX];  /* written under lock */
 static unsigned int guarded;                    /* under lock */
 static bool installed;                          /* under lock */
 static uintptr_t page_bytes;
+static uint64_t mended;                         /* atomic */
 /* Whose SIGBUS was; written before ours is installed. */
 static struct sigaction before;
 
@@ -40,9 +41,16 @@ vmbus_guard_fault(const void *address)
 		page = mmap(page, page_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		errno = saved;
+		__atomic_add_fetch(&mended, page != MAP_FAILED, __ATOMIC_RELAXED);
 		return page != MAP_FAILED;
 	}
 	return false;
+}
+
+uint64_t
+vmbus_guard_mended(void)
+{
+	return __atomic_load_n(&mended, __ATOMIC_RELAXED);
 }
 
 static void
@@ -55,7 +63,7 @@ on_sigbus(int signum, siginfo_t *info, void *context)
 		before.sa_sigaction(signum, info, context);
 	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
 		before.sa_handler(signum);
-	} else {
+	} else if (before.sa_handler == SIG_DFL || info->si_code > 0) {
 		/* As if there were no handler: an access is tried again, and ends it. */
 		signal(signum, SIG_DFL);
 		if (info->si_code <= 0)
@@ -66,7 +74,7 @@ on_sigbus(int signum, siginfo_t *info, void *context)
 static int
 handler_install(void)
 {
-	struct sigaction ours = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	struct sigaction ours = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	if (installed)
 		return 0;

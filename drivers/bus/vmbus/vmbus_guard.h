@@ -8,7 +8,8 @@
  * `ring`, as with every file of sysfs, under a thread that may be in the middle of
  * a burst: its next access is a SIGBUS. Here such a page becomes one of the
  * process's own, full of zeros, which a burst bears as it bears all that a host
- * writes; that the device is gone is told by others. Knows no DPDK.
+ * writes; that the device is gone is told by others. A thread that blocks SIGBUS is
+ * ended by the kernel all the same. Knows no DPDK.
  */
 
 #include <stdbool.h>
@@ -32,5 +33,8 @@ void vmbus_guard_remove(void *window);
  * if the address is in a window; its page is now one of zeros, and the access is
  * to be tried again. Safe in a signal handler, and leaves errno. */
 bool vmbus_guard_fault(const void *address);
+
+/* Pages of this process that became zeros, since it started. */
+uint64_t vmbus_guard_mended(void);
 
 #endif /* VMBUS_GUARD_H */

@@ -67,9 +67,14 @@ window_reserve(const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT], struct vmbus_m
 		return -errno;
 	maps->window = window;
 	maps->window_bytes = bytes;
-	/* Best effort: what cannot be guarded is what it was. */
-	(void)vmbus_guard_add(window, bytes);
 	return 0;
+}
+
+static void *
+ring_slot(const struct vmbus_maps *maps, unsigned int slot)
+{
+	return (uint8_t *)maps->window + maps->window_bytes -
+		maps->ring_slot_bytes * (VMBUS_SUBCHANNELS_MAX - slot);
 }
 
 static int
@@ -93,6 +98,8 @@ vmbus_uio_map(int fd, const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT], struct 
 
 	if (ret < 0)
 		return ret;
+	/* Only these go under a thread; without a guard they are what they were. */
+	(void)vmbus_guard_add(ring_slot(maps, 0), maps->ring_slot_bytes * VMBUS_SUBCHANNELS_MAX);
 	addr = maps->window;
 	for (unsigned int i = 0; i < UIO_MAP_COUNT; i++) {
 		ret = map_at(fd, (off_t)i * maps->page_bytes, addr, sysfs[i].bytes, &maps->map[i]);
@@ -103,13 +110,6 @@ vmbus_uio_map(int fd, const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT], struct 
 		addr += round_up(sysfs[i].bytes, maps->page_bytes);
 	}
 	return 0;
-}
-
-static void *
-ring_slot(const struct vmbus_maps *maps, unsigned int slot)
-{
-	return (uint8_t *)maps->window + maps->window_bytes -
-		maps->ring_slot_bytes * (VMBUS_SUBCHANNELS_MAX - slot);
 }
 
 int
@@ -181,6 +181,12 @@ vmbus_uio_keep(struct vmbus_maps *maps, unsigned int which)
 	    MAP_FAILED) {
 		int ret = -errno;
 
+		/* The target may be gone, as for mmap(): then the hole is filled. */
+		if (mmap(maps->kept.addr, bytes, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+			memcpy(maps->kept.addr, copy, maps->kept.bytes);
+			ret = 0;
+		}
 		munmap(copy, bytes);
 		return ret;
 	}
@@ -215,9 +221,10 @@ vmbus_uio_unmap(struct vmbus_maps *maps)
 		unmap_one(&maps->ring[slot]);
 	for (unsigned int i = 0; i < UIO_MAP_COUNT; i++)
 		unmap_one(&maps->map[i]);
-	vmbus_guard_remove(maps->window);
-	if (maps->window != NULL)
+	if (maps->window != NULL) {
+		vmbus_guard_remove(ring_slot(maps, 0));
 		window_release(maps);
+	}
 	maps->window = NULL;
 	maps->window_bytes = 0;
 	maps->kept = (struct vmbus_mapping){ 0 };

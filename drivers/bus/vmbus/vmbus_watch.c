@@ -11,6 +11,7 @@
 #include "vmbus_driver.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmbus_guard.h"
 #include "vmbus_log.h"
 
 #define WATCHED_MAX 256u
@@ -150,6 +152,8 @@ static void
 tell(struct vmbus_device *device)
 {
 	VMBUS_LOG(NOTICE, "%s: the host took the device away", device->name);
+	VMBUS_LOG(DEBUG, "pages of rings that went under a burst, so far: %" PRIu64,
+		vmbus_guard_mended());
 	device->removed(device);
 }
 

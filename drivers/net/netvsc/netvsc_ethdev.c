@@ -37,7 +37,8 @@ netvsc_ethdev_settle(struct rte_eth_dev *eth)
 	}
 	dev->open_mask = dev->channel_count == 0 ? 0 : UINT64_MAX >> (64 - dev->channel_count);
 	__atomic_and_fetch(&dev->attended, dev->open_mask, __ATOMIC_SEQ_CST);
-	return netvsc_lease_open(dev) < 0 ? -ENOMEM : netvsc_queues_fit(eth);
+	netvsc_lease_open(dev);
+	return netvsc_queues_fit(eth);
 }
 
 static bool
@@ -62,6 +63,15 @@ reopened(struct rte_eth_dev *eth)
 	if (ret == 0)
 		netvsc_queues_open_gates(eth);
 	return ret;
+}
+
+/* For what only closing takes back: messages of ours that the host keeps, or queues
+ * that do not fit the link. The next start opens it again. */
+static void
+link_give_up(struct rte_eth_dev *eth)
+{
+	netvsc_link_close(netvsc_device_of(eth), netvsc_vmbus_of(eth));
+	netvsc_queues_reclaim(eth);
 }
 
 /* Nobody watches a device that is closed: what is gone by now went unseen. */
@@ -99,23 +109,12 @@ netvsc_ethdev_reopen(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 	netvsc_queues_reclaim(eth);
 	if (!link_closed(dev))
 		settled = reopened(eth);
+	if (settled < 0)
+		link_give_up(eth);
 	netvsc_xact_unlock(dev);
 	if (link_closed(dev))
 		link_lost(eth);
 	return ret < 0 ? ret : settled;
-}
-
-/* The host kept messages of ours: only closing the channel takes them back. */
-static void
-link_give_up(struct rte_eth_dev *eth)
-{
-	struct netvsc_device *dev = netvsc_device_of(eth);
-	struct vmbus_device *vmbus = netvsc_vmbus_of(eth);
-
-	NETVSC_LOG(WARNING, init, "%s: stop: the host keeps frames: closing the link; start opens it"
-		" again", dev->name);
-	netvsc_link_close(dev, vmbus);
-	netvsc_queues_reclaim(eth);
 }
 
 void
@@ -156,9 +155,15 @@ link_for(struct rte_eth_dev *eth, uint16_t mtu, unsigned int queues)
 	    (queues > dev->channel_count && dev->channel_count > 1)) {
 		ret = netvsc_ethdev_reopen(eth, mtu, RTE_MAX(queues, dev->channel_count));
 	} else if (queues > dev->channel_count) {
+		/* Whoever watches the new channels finds them settled. */
+		netvsc_xact_lock(dev);
 		ret = netvsc_link_open_channels(dev, netvsc_vmbus_of(eth), queues);
-		if (ret == 0)
+		if (ret == 0) {
 			ret = netvsc_ethdev_settle(eth);
+			if (ret < 0)
+				link_give_up(eth);
+		}
+		netvsc_xact_unlock(dev);
 	}
 	if (ret < 0 || dev->channel_count >= queues)
 		return ret;
@@ -173,7 +178,7 @@ netvsc_dev_configure(struct rte_eth_dev *eth)
 {
 	struct netvsc_device *dev = netvsc_device_of(eth);
 	const struct rte_eth_conf *conf = &eth->data->dev_conf;
-	unsigned int queues = RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues);
+	unsigned int queues = netvsc_queues_wanted(eth);
 	int ret = modes_check(dev, conf);
 
 	if (ret == 0)
@@ -198,8 +203,7 @@ link_needed(struct rte_eth_dev *eth)
 
 	if (!link_broken(dev))
 		return 0;
-	return netvsc_ethdev_reopen(eth, dev->mtu,
-		RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues));
+	return netvsc_ethdev_reopen(eth, dev->mtu, netvsc_queues_wanted(eth));
 }
 
 static int
@@ -279,8 +283,11 @@ netvsc_dev_stop(struct rte_eth_dev *eth)
 		NETVSC_LOG(ERR, init, "%s: stop: a thread does not leave its burst", dev->name);
 		return ret;
 	}
-	if (netvsc_queues_drain(eth))
+	if (netvsc_queues_drain(eth)) {
+		NETVSC_LOG(WARNING, init, "%s: stop: the host keeps frames: closing the link; start"
+			" opens it again", dev->name);
 		link_give_up(eth);
+	}
 	return 0;
 }
 

@@ -19,6 +19,13 @@ netvsc_device_of(const struct rte_eth_dev *eth)
 }
 
 /* The device belongs to the process, the port's data to all of them. */
+/* Channels that the configuration needs. */
+static inline unsigned int
+netvsc_queues_wanted(const struct rte_eth_dev *eth)
+{
+	return RTE_MAX(eth->data->nb_rx_queues, eth->data->nb_tx_queues);
+}
+
 static inline struct vmbus_device *
 netvsc_vmbus_of(const struct rte_eth_dev *eth)
 {

@@ -101,7 +101,8 @@ lease_freed(void *addr, void *opaque)
 	lease_return(opaque);
 }
 
-/* Gives up the references that no mbuf took. */
+/* Gives up the references that no mbuf took. What comes back by that is not returned
+ * yet: the host must not use a section again of which the backlog still has ranges. */
 static void
 lease_end(struct netvsc_lender *lender)
 {
@@ -118,8 +119,19 @@ lease_end(struct netvsc_lender *lender)
 		left = (uint16_t)(rte_mbuf_ext_refcnt_read(&lease->shinfo) - lender->credits);
 		rte_mbuf_ext_refcnt_set(&lease->shinfo, left);
 	}
-	if (left == 0)
-		lease_return(lease);
+	if (left == 0) {
+		lease->next = lender->ended;
+		lender->ended = (uint32_t)(lease - lender->lease);
+	}
+}
+
+static void
+leases_return(struct netvsc_lender *lender)
+{
+	uint32_t at;
+
+	while ((at = list_pop(lender, &lender->ended)) != NONE)
+		lease_return(&lender->lease[at]);
 }
 
 /* ---- lending ---- */
@@ -265,6 +277,7 @@ netvsc_lease_settle(struct netvsc_channel *channel)
 
 	if (lender->open != NULL && (int32_t)(channel->backlog.range_tail - lender->open_end) >= 0)
 		lease_end(lender);
+	leases_return(lender);
 	lender->shared = true;
 }
 
@@ -338,7 +351,8 @@ lender_create(struct netvsc_device *dev, uint32_t count)
 	lender->count = count;
 	lender->frame_sections = (dev->host.frame_max + MESSAGE_HEADER_BYTES +
 		dev->host.suballoc_bytes - 1) / dev->host.suballoc_bytes;
-	lender->returned = lender->pending = lender->settled = lender->free = NONE;
+	lender->returned = lender->pending = lender->settled = NONE;
+	lender->free = lender->ended = NONE;
 	for (uint32_t i = count; i > 0; i--) {
 		struct netvsc_lease *lease = &lender->lease[i - 1];
 
@@ -371,20 +385,21 @@ channel_open(struct netvsc_channel *channel, uint32_t share)
 	return 0;
 }
 
-int
+void
 netvsc_lease_open(struct netvsc_device *dev)
 {
 	int ret = 0;
 
 	if (!dev->args.rx_extmbuf || dev->channel_count == 0)
-		return 0;
+		return;
 	if (dev->region == NULL)
 		dev->region = region_create(dev);
 	if (dev->region == NULL)
-		return -ENOMEM;
+		ret = -ENOMEM;
 	for (unsigned int i = 0; i < dev->channel_count && ret == 0; i++)
 		ret = channel_open(dev->channel[i], dev->host.section_count / 2 / dev->channel_count);
-	return ret;
+	if (ret < 0)
+		NETVSC_LOG(NOTICE, init, "%s: no memory to lend frames: they are copied", dev->name);
 }
 
 /* With as many leases out as are in no list, the lender stays until they are back. */
@@ -394,6 +409,7 @@ lender_close(struct netvsc_lender *lender)
 	uint32_t in, returned;
 
 	lease_end(lender);
+	leases_return(lender);
 	/* Partner: lease_return(). Whoever sees it counts `left` down instead, and may
 	 * do so before it is set: it is 0 again only when all are back. */
 	returned = __atomic_exchange_n(&lender->returned, CLOSED, __ATOMIC_ACQ_REL);
@@ -433,6 +449,7 @@ netvsc_lease_skip(struct netvsc_channel *channel)
 	struct netvsc_lender *lender = channel->lender;
 
 	lease_end(lender);
+	leases_return(lender);
 	lender->transfer = channel->backlog.transfer_head;
 	lender->start = lender->tail_start = channel->backlog.range_head;
 }

@@ -60,6 +60,7 @@ struct netvsc_lender {
 	uint32_t free __rte_cache_aligned;
 	uint32_t lent;              /* sections */
 	struct netvsc_lease *open;  /* of the transfer under delivery, or NULL */
+	uint32_t ended;             /* to be returned when their ranges have left the backlog */
 	uint32_t open_end;          /* its ranges end here */
 	uint16_t credits;           /* references to it that are ours */
 	bool shared;                /* the application has mbufs of it already */
@@ -73,9 +74,9 @@ struct netvsc_lender {
 
 /* ---- control: no burst inside the queues' gates ---- */
 
-/* After the link was opened, or has more channels: each gets a lender and its share.
- * Returns 0, also where nothing is to be lent, or -ENOMEM. */
-int netvsc_lease_open(struct netvsc_device *dev);
+/* After the link was opened, or has more channels: each gets a lender and its share,
+ * if anything is to be lent. Without memory for it frames are copied. */
+void netvsc_lease_open(struct netvsc_device *dev);
 /* Before the receive buffer is unmapped. */
 void netvsc_lease_close(struct netvsc_device *dev, struct vmbus_device *vmbus);
 /* What is in the backlog is about to be dropped. */
@@ -93,7 +94,8 @@ void netvsc_lease_settle(struct netvsc_channel *channel);
 
 /* ---- acknowledgements ---- */
 
-/* Is there anything to acknowledge? Without the lock. */
+/* Is there anything to acknowledge? Without the lock, within a gate or under the
+ * control lock. */
 static inline bool
 netvsc_lease_owed(const struct netvsc_channel *channel)
 {

@@ -551,7 +551,8 @@ netvsc_poll_unattended(struct netvsc_device *dev)
 	if (channel == NULL || channel->vmbus == NULL || channel_attended(channel))
 		return;
 	vmbus = channel->vmbus;
-	if (!vmbus_rx_ring_pending(&vmbus->rx) || !rte_spinlock_trylock(&vmbus->lock))
+	if ((!vmbus_rx_ring_pending(&vmbus->rx) && !netvsc_lease_owed(channel)) ||
+	    !rte_spinlock_trylock(&vmbus->lock))
 		return;
 	netvsc_poll(channel, UNATTENDED_BUDGET, &signal);
 	netvsc_poll_unlock(channel);

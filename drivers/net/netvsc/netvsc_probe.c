@@ -175,8 +175,13 @@ netvsc_remove(struct vmbus_device *vmbus)
 
 	if (eth == NULL)                /* closed before: the port is gone already */
 		return 0;
-	if (eth->data->dev_started)
-		rte_eth_dev_stop(eth->data->port_id);
+	if (eth->data->dev_started) {
+		int ret = rte_eth_dev_stop(eth->data->port_id);
+
+		/* A thread is in a burst, with memory that closing frees. */
+		if (ret < 0)
+			return ret;
+	}
 	netvsc_ethdev_close(eth);
 	return rte_eth_dev_release_port(eth);
 }

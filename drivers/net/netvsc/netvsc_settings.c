@@ -105,7 +105,8 @@ netvsc_mtu_set(struct rte_eth_dev *eth, uint16_t mtu)
 	if (mtu == dev->mtu && netvsc_xact_alive(dev) == 0)
 		return 0;
 	ret = mtu_check(eth, mtu);
-	return ret < 0 ? ret : netvsc_ethdev_reopen(eth, mtu, dev->channel_count);
+	return ret < 0 ? ret : netvsc_ethdev_reopen(eth, mtu,
+		RTE_MAX(dev->channel_count, netvsc_queues_wanted(eth)));
 }
 
 /* ---- VLAN ---- */

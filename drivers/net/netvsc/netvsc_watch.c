@@ -6,6 +6,7 @@
 
 #include <rte_alarm.h>
 
+#include "netvsc_lease.h"
 #include "netvsc_poll.h"
 
 #define WATCH_PERIOD_US 100000u
@@ -32,7 +33,8 @@ channel_watch(struct netvsc_channel *channel)
 	bool signal = false;
 
 	idle_watch(&channel->backlog, &channel->watched_tail);
-	if (vmbus == NULL || !vmbus_rx_ring_pending(&vmbus->rx) ||
+	if (vmbus == NULL ||
+	    (!vmbus_rx_ring_pending(&vmbus->rx) && !netvsc_lease_owed(channel)) ||
 	    !rte_spinlock_trylock(&vmbus->lock))
 		return;
 	netvsc_poll(channel, WATCH_BUDGET, &signal);
