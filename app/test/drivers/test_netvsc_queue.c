@@ -359,6 +359,37 @@ mbufs_that_the_host_is_done_with_are_freed_by_whoever_receives(void **state)
 	}
 }
 
+/* All mbufs are in messages, frames wait for them, and the completions come behind
+ * these in the ring. */
+static void
+frames_that_wait_for_mbufs_do_not_keep_completions_in_the_ring(void **state)
+{
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ .data_room = 1600,
+		.mbufs = 64 });
+	const struct fake_frame frame = { .data = bytes, .bytes = 60 };
+	struct rte_mbuf *pkts[32];
+
+	(void)state;
+	d->hold = true;
+	for (unsigned int i = 0; i < 64; i++) {
+		pkts[0] = fake_mbuf(d, 1400, 1, (uint8_t)i);
+		assert_int_equal(fake_tx(d, pkts, 1), 1);
+	}
+	for (unsigned int i = 0; i < 40; i++)
+		fake_data_send(d, &frame, 1);
+	assert_int_equal(fake_rx(d, pkts, 32), 0);
+	fake_data_complete(d);
+	assert_int_equal(fake_rx(d, pkts, 32), 0);
+	assert_int_equal(fake_rx(d, pkts, 32), 32);
+	for (unsigned int i = 0; i < 32; i++)
+		rte_pktmbuf_free(pkts[i]);
+	assert_int_equal(fake_rx(d, pkts, 32), 8);
+	for (unsigned int i = 0; i < 8; i++)
+		rte_pktmbuf_free(pkts[i]);
+	d->hold = false;
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
@@ -373,6 +404,7 @@ main(void)
 		cmocka_unit_test(a_deferred_queue_waits_until_it_is_started_by_itself),
 		cmocka_unit_test(a_queue_whose_thread_or_host_keeps_it_busy_is_not_stopped),
 		cmocka_unit_test(mbufs_that_the_host_is_done_with_are_freed_by_whoever_receives),
+		cmocka_unit_test(frames_that_wait_for_mbufs_do_not_keep_completions_in_the_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

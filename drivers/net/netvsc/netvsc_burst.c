@@ -129,12 +129,18 @@ static __attribute__((noinline)) uint16_t
 rx_work(struct netvsc_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct netvsc_channel *channel = rxq->channel;
+	const unsigned int budget = 4u * nb_pkts + 64u;
+	bool looks;
 	uint16_t received;
 
 	rx_polled(&channel->backlog);
-	if (rx_waiting(&channel->backlog) < nb_pkts)
-		rx_look(channel, 4u * nb_pkts + 64u);
+	looks = rx_waiting(&channel->backlog) < nb_pkts;
+	if (looks)
+		rx_look(channel, budget);
 	received = rx_take(rxq, pkts, nb_pkts);
+	/* Without mbufs: some may be in messages whose completions are in the ring. */
+	if (unlikely(received == 0 && !looks))
+		rx_look(channel, budget);
 	netvsc_gate_leave(&rxq->gate);
 	return received;
 }
