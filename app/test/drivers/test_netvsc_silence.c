@@ -238,6 +238,32 @@ a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has(void **state)
 	port_stop(d);
 }
 
+/* Conformance: 25, 50. */
+static void
+a_filter_that_a_host_set_without_an_answer_is_not_taken_for_the_one_before(void **state)
+{
+	const struct silence *unanswered = &silences[1];
+	struct fake_data *d = port_start();
+	const uint32_t plain = d->host->filter;
+
+	(void)state;
+	assert_int_not_equal(plain, 0);
+	silent(d, unanswered);
+	EXPECT(d, unanswered, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, SHORT_MS, STOP_MS);
+	assert_int_equal(d->host->filter, 0);
+	silent(d, NULL);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	assert_int_equal(d->host->filter, plain);
+
+	silent(d, unanswered);
+	EXPECT(d, unanswered, "all", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	assert_int_not_equal(d->host->filter, plain);
+	silent(d, NULL);
+	assert_int_equal(d->eth->dev_ops->promiscuous_disable(d->eth), 0);
+	assert_int_equal(d->host->filter, plain);
+	port_stop(d);
+}
+
 int
 main(void)
 {
@@ -246,6 +272,8 @@ main(void)
 			only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take),
 		cmocka_unit_test(a_host_that_is_heard_again_has_as_long_as_before),
 		cmocka_unit_test(a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has),
+		cmocka_unit_test(
+			a_filter_that_a_host_set_without_an_answer_is_not_taken_for_the_one_before),
 	};
 
 	rte_log_set_global_level(RTE_LOG_EMERG);

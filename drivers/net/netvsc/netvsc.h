@@ -215,7 +215,7 @@ struct netvsc_device {
 	struct netvsc_xact xact;
 	struct netvsc_host host;
 	struct netvsc_rss rss;
-	uint32_t filter;            /* NDIS_FILTER_* last set */
+	uint32_t filter;            /* NDIS_FILTER_* last set, or NETVSC_FILTER_UNKNOWN */
 	/* what the application asked for: sent again after every reopen */
 	bool receiving;             /* started: the filter lets frames through */
 	bool promiscuous, allmulticast;

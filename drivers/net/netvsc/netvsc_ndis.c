@@ -127,17 +127,26 @@ netvsc_ndis_filter(const struct netvsc_device *dev)
 	return filter;
 }
 
+/* A host that did not answer in time may obey all the same, and later. */
+static int
+filter_send(struct netvsc_device *dev, uint32_t filter)
+{
+	int ret = netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
+
+	if (ret == 0)
+		dev->filter = filter;
+	else if (!netvsc_rndis_refused(ret))
+		dev->filter = NETVSC_FILTER_UNKNOWN;
+	return ret;
+}
+
 int
 netvsc_ndis_set_filter(struct netvsc_device *dev)
 {
-	uint32_t filter;
 	int ret;
 
 	netvsc_xact_lock(dev);
-	filter = netvsc_ndis_filter(dev);
-	ret = netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
-	if (ret == 0)
-		dev->filter = filter;
+	ret = filter_send(dev, netvsc_ndis_filter(dev));
 	netvsc_xact_unlock(dev);
 	return ret;
 }
@@ -145,14 +154,12 @@ netvsc_ndis_set_filter(struct netvsc_device *dev)
 void
 netvsc_ndis_mute(struct netvsc_device *dev)
 {
-	const uint32_t filter = 0;
 	uint32_t wait_ms;
 
 	netvsc_xact_lock(dev);
 	wait_ms = netvsc_xact_hurry(dev);
-	if (dev->filter != 0 && netvsc_xact_alive(dev) == 0 &&
-	    netvsc_rndis_set(dev, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter)) == 0)
-		dev->filter = filter;
+	if (dev->filter != 0 && netvsc_xact_alive(dev) == 0)
+		filter_send(dev, 0);
 	netvsc_xact_relax(dev, wait_ms);
 	netvsc_xact_unlock(dev);
 }

@@ -23,6 +23,10 @@ int netvsc_ndis_query_counter(struct netvsc_device *dev, uint32_t oid, uint64_t 
 
 /* ---- settings ---- */
 
+/* A host was asked for another one and did not answer: it may have either, and the
+ * next setting is sent whatever it is. */
+#define NETVSC_FILTER_UNKNOWN UINT32_MAX
+
 /* The packet filter that the device's settings come to. */
 uint32_t netvsc_ndis_filter(const struct netvsc_device *dev);
 /* Lets nothing through until the filter is set again; what it is made of stays.

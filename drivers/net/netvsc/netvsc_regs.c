@@ -7,7 +7,7 @@
  *   0 version of this layout (1)     1 words of this head (16)
  *   2 channels                       3 words of each (28)
  *   4 NVSP version                   5 NDIS version, major << 16 | minor
- *   6 epoch: opens of the channel    7 packet filter (NDIS_FILTER_*)
+ *   6 epoch: opens of the channel    7 packet filter (NDIS_FILTER_*; all bits: unknown)
  *   8 MTU                            9 MTU as the host has it
  *  10 receive sub-allocations       11 bytes of the largest
  *  12 send sections                 13 bytes of each
