@@ -75,6 +75,7 @@ struct fake_settings {
 	bool deaf;                  /* reads nothing */
 	bool spoils_words;          /* what the guest alone writes in the ring pages: see show */
 	bool absent;                /* the device cannot be opened: it is gone */
+	bool taken;                 /* the open device is gone, which nobody has noticed yet */
 	bool answer_first;          /* RNDIS answers come before the completion */
 };
 

@@ -10,7 +10,7 @@ fake_port_start(const struct fake_setup *setup)
 	struct fake_data *d = fake_data_start(setup);
 
 	netvsc_ethdev_init(d->eth);
-	d->eth->device = &d->host->vmbus.device;
+	d->host->vmbus.driver_data = d->eth;    /* as probe does */
 	assert_int_equal(netvsc_ndis_set_receiving(&d->host->dev, true), 0);
 	return d;
 }

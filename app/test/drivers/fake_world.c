@@ -238,6 +238,15 @@ vmbus_device_present(const struct vmbus_device *device)
 	return !fake_world.host.set.absent;
 }
 
+/* The bus's own thread may come later: the test tells of the removal. */
+bool
+vmbus_device_look(struct vmbus_device *device)
+{
+	if (device->shared != NULL && fake_world.host.set.taken)
+		device->shared->gone = 1;
+	return device->shared != NULL && vmbus_device_gone(device);
+}
+
 int
 vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 {
@@ -422,6 +431,7 @@ fake_host_start(bool page_lists)
 	fake_host->vmbus.page_lists_ok = page_lists;
 	fake_world.data.dev_conf.intr_conf.lsc = 1;
 	rte_eth_devices[0].data = &fake_world.data;
+	rte_eth_devices[0].device = &fake_host->vmbus.device;
 	snprintf(dev->name, sizeof(dev->name), "fake");
 	dev->mtu = RTE_ETHER_MTU;
 	dev->args.tx_page_lists = true;

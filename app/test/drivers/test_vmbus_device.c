@@ -566,6 +566,33 @@ a_rescind_is_told_once_and_interrupts_are_not_taken_for_one(void **state)
 	assert_int_equal(lines_with("took the device away"), 1);
 }
 
+/* Conformance: 10. */
+static void
+whoever_looks_learns_that_a_device_is_gone_before_the_watch_does(void **state)
+{
+	unsigned int reads;
+
+	(void)state;
+	assert_false(vmbus_device_look(&device));       /* nobody watches it */
+	world.events_result = -EAGAIN;
+	watch_start(on_removed);        /* its descriptor wakes nobody */
+	assert_false(vmbus_device_look(&device));
+	assert_false(vmbus_device_gone(&device));
+	assert_int_equal(world.reads, 1);
+	__atomic_store_n(&world.events_result, -EIO, __ATOMIC_SEQ_CST);
+	assert_true(vmbus_device_look(&device));
+	assert_true(vmbus_device_gone(&device));
+	wait_for(&world.removed, 1);
+	reads = __atomic_load_n(&world.reads, __ATOMIC_SEQ_CST);
+	event_now();
+	assert_true(vmbus_device_look(&device));
+	vmbus_device_unwatch(&device);
+	assert_false(vmbus_device_look(&device));
+	assert_int_equal(world.reads, reads);
+	assert_int_equal(world.removed, 1);
+	assert_int_equal(lines_with("took the device away"), 1);
+}
+
 static void
 on_removed_slowly(struct vmbus_device *which)
 {
@@ -708,6 +735,7 @@ main(void)
 		CASE(folders_that_linger_or_make_no_sense_are_passed_over),
 		CASE(nobody_waits_for_rings_of_a_device_that_is_gone),
 		CASE(a_rescind_is_told_once_and_interrupts_are_not_taken_for_one),
+		CASE(whoever_looks_learns_that_a_device_is_gone_before_the_watch_does),
 		CASE(a_device_is_not_closed_under_a_handler_that_runs),
 		CASE(a_rescind_is_noticed_while_the_handler_of_another_one_runs),
 		CASE(a_rescind_that_was_noticed_is_told_before_the_watch_ends),

@@ -109,6 +109,12 @@ int vmbus_device_watch(struct vmbus_device *device,
 	void (*removed)(struct vmbus_device *device));
 void vmbus_device_unwatch(struct vmbus_device *device);
 
+/* Looks at once whether the host has taken a watched device away: the kernel says
+ * so before it takes back the rings, but a thread that polls these may be ahead of
+ * the bus's. If so, the device is marked as gone and removed() will be called as
+ * ever. For whoever finds a ring that makes no sense; never blocks. */
+bool vmbus_device_look(struct vmbus_device *device);
+
 /* May page lists be sent, that is, are the IOVAs of mbufs what the host takes
  * for page numbers? Computed once at probe; where it is false, transmit copies. */
 static inline bool

@@ -41,6 +41,8 @@ static struct {
 	.epoll_fd = -1, .end_fd = -1, .tell_fd = -1,
 };
 
+static pthread_once_t lock_once = PTHREAD_ONCE_INIT;
+
 /* Whoever holds it hurries as long as the thread that hurries waits for it. */
 static void
 lock_create(void)
@@ -91,6 +93,8 @@ device_event(struct vmbus_device *device, int slot)
 {
 	uint32_t count;
 
+	if (vmbus_device_gone(device))
+		return true;            /* somebody else was first */
 	if (vmbus_uio_events(device->fd, &count) != -EIO)
 		return false;
 	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
@@ -99,6 +103,20 @@ device_event(struct vmbus_device *device, int slot)
 	watch.untold[slot] = true;
 	wake(watch.tell_fd);
 	return true;
+}
+
+bool
+vmbus_device_look(struct vmbus_device *device)
+{
+	bool end;
+	int slot;
+
+	pthread_once(&lock_once, lock_create);
+	pthread_mutex_lock(&watch.lock);
+	slot = slot_find(device);
+	end = slot >= 0 && device_event(device, slot);
+	pthread_mutex_unlock(&watch.lock);
+	return end;
 }
 
 static void *
@@ -275,10 +293,9 @@ watch_add(struct vmbus_device *device)
 int
 vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int ret = 0;
 
-	pthread_once(&once, lock_create);
+	pthread_once(&lock_once, lock_create);
 	pthread_mutex_lock(&watch.life);
 	device->removed = removed;
 	if (watch.count == 0)

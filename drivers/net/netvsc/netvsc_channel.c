@@ -117,13 +117,16 @@ netvsc_channel_close(struct netvsc_device *dev, unsigned int index)
 
 /* ---- beyond repair ---- */
 
-/* True the first time. */
+/* True the first time, if it is the ring's own fault: it goes with a device that
+ * the host takes away, and what is there then makes no sense. */
 static bool
 channel_kill(struct netvsc_channel *channel)
 {
 	if (netvsc_channel_dead(channel))
 		return false;
 	__atomic_store_n(&channel->dead, true, __ATOMIC_RELAXED);
+	if (netvsc_event_gone(channel->dev))
+		return false;
 	channel->ring_errors++;
 	netvsc_event_broken(channel->dev);
 	return true;

@@ -24,8 +24,9 @@ void netvsc_channel_destroy(struct netvsc_device *dev, unsigned int index);
 /*
  * A ring is beyond repair: nobody knows where the next packet starts. The
  * channel moves nothing from now on; the application is told once per port,
- * by RTE_ETH_EVENT_INTR_RESET, until the link has been opened again. Under the
- * channel's lock; never blocks. `dead` is only ever set under that lock.
+ * by RTE_ETH_EVENT_INTR_RESET, until the link has been opened again; of a device
+ * that is gone only that is told. Under the channel's lock; never blocks. `dead`
+ * is only ever set under that lock.
  */
 void netvsc_channel_kill_rx(struct netvsc_channel *channel);
 void netvsc_channel_kill_tx(struct netvsc_channel *channel);

@@ -6,6 +6,8 @@
 
 #include <rte_alarm.h>
 
+#include "netvsc_ethdev.h"
+
 struct rte_eth_link
 netvsc_event_link(const struct netvsc_device *dev)
 {
@@ -56,13 +58,48 @@ link_changed(struct netvsc_device *dev, bool other_network)
 	}
 }
 
+/* Is the device of a broken port gone? Also one that nobody watches; but whoever
+ * has the control lock may be opening it. */
+static bool
+device_lost(struct netvsc_device *dev)
+{
+	bool present = true;
+
+	if (netvsc_event_gone(dev))
+		return true;
+	if (netvsc_xact_trylock(dev)) {
+		present = vmbus_device_present(netvsc_vmbus_of(&rte_eth_devices[dev->port_id]));
+		netvsc_xact_unlock(dev);
+	}
+	return !present;
+}
+
+/* The one event that fits, as things are now: what was noted may be over. */
+static enum rte_eth_event_type
+event_of(struct netvsc_device *dev, uint32_t pending)
+{
+	const struct netvsc_notified *notified = &dev->xact.notified;
+
+	if ((pending & NETVSC_EVENT_REMOVED) != 0 &&
+	    __atomic_load_n(&notified->removed_told, __ATOMIC_SEQ_CST) != 0)
+		return RTE_ETH_EVENT_INTR_RMV;
+	if ((pending & NETVSC_EVENT_BROKEN) == 0 ||
+	    __atomic_load_n(&notified->broken_told, __ATOMIC_SEQ_CST) == 0)
+		return RTE_ETH_EVENT_UNKNOWN;
+	if (!device_lost(dev))
+		return RTE_ETH_EVENT_INTR_RESET;
+	/* Of a watched device the bus tells, too: once is told all the same. */
+	netvsc_event_removed(dev);
+	return RTE_ETH_EVENT_UNKNOWN;
+}
+
 /* On EAL's interrupt thread, without any lock. */
 static void
 event_alarm(void *arg)
 {
 	struct netvsc_device *dev = arg;
 	struct netvsc_notified *notified = &dev->xact.notified;
-	enum rte_eth_event_type event = RTE_ETH_EVENT_UNKNOWN;
+	enum rte_eth_event_type event;
 	uint32_t pending;
 
 	/* In this order: what is raised meanwhile arms another alarm. */
@@ -78,12 +115,7 @@ event_alarm(void *arg)
 	if ((pending & NETVSC_EVENT_DATA_PATH) != 0)
 		NETVSC_LOG(INFO, control, "%s: the host switched the data path to %s", dev->name,
 			notified->data_path == NVSP_DATA_PATH_VF ? "the VF" : "synthetic");
-	/* It may have been opened again by somebody else meanwhile. */
-	if ((pending & NETVSC_EVENT_BROKEN) != 0 &&
-	    __atomic_load_n(&notified->broken_told, __ATOMIC_SEQ_CST) != 0)
-		event = RTE_ETH_EVENT_INTR_RESET;
-	if ((pending & NETVSC_EVENT_REMOVED) != 0)
-		event = RTE_ETH_EVENT_INTR_RMV;
+	event = event_of(dev, pending);
 	/* Last: the application may close the port in its callback, and dev is gone. */
 	if (event != RTE_ETH_EVENT_UNKNOWN)
 		rte_eth_dev_callback_process(&rte_eth_devices[dev->port_id], event, NULL);
@@ -120,7 +152,18 @@ void
 netvsc_event_repaired(struct netvsc_device *dev)
 {
 	__atomic_store_n(&dev->xact.notified.broken_told, 0, __ATOMIC_SEQ_CST);
+}
+
+void
+netvsc_event_opened(struct netvsc_device *dev)
+{
 	__atomic_store_n(&dev->xact.notified.removed_told, 0, __ATOMIC_SEQ_CST);
+}
+
+bool
+netvsc_event_gone(struct netvsc_device *dev)
+{
+	return vmbus_device_look(netvsc_vmbus_of(&rte_eth_devices[dev->port_id]));
 }
 
 void

@@ -21,11 +21,18 @@
 /* Never blocks; may be called with locks held. */
 void netvsc_event_raise(struct netvsc_device *dev, uint32_t events);
 /* The port is of no use until its link is opened again. The application is told
- * of it once; netvsc_event_repaired() when that has happened. Never block. */
+ * of it once, if the device is still there when it is told; netvsc_event_repaired()
+ * when that has happened. Never block. */
 void netvsc_event_broken(struct netvsc_device *dev);
-/* The host took the device away. The application is told of it once. Never blocks. */
-void netvsc_event_removed(struct netvsc_device *dev);
 void netvsc_event_repaired(struct netvsc_device *dev);
+/* The host took the device away. The application is told of it once, if the device
+ * was not opened again meanwhile (netvsc_event_opened()): one that was is another.
+ * Never block. */
+void netvsc_event_removed(struct netvsc_device *dev);
+void netvsc_event_opened(struct netvsc_device *dev);
+/* Is that why a ring makes no sense? Then netvsc_event_removed() follows. May be
+ * called with a channel's lock held. */
+bool netvsc_event_gone(struct netvsc_device *dev);
 /* Waits for a handler that runs and forgets what is pending: before dev is
  * freed. Not from a handler, nor with the control lock held. */
 void netvsc_event_cancel(struct netvsc_device *dev);

@@ -178,6 +178,7 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 	if (ret < 0)
 		return step_failed(dev, "opening the device", ret, "see that uio_hv_generic drives it,"
 			" that no other process has it and that this user may open /dev/uioN");
+	netvsc_event_opened(dev);
 	/* From the first message on: what is revoked must not be touched. */
 	if (vmbus->removed != NULL && vmbus_device_watch(vmbus, vmbus->removed) < 0)
 		NETVSC_LOG(WARNING, init, "%s: its removal by the host will not be noticed: raise the"

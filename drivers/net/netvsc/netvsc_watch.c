@@ -6,6 +6,8 @@
 
 #include <rte_alarm.h>
 
+#include "netvsc_ethdev.h"
+#include "netvsc_event.h"
 #include "netvsc_lease.h"
 #include "netvsc_poll.h"
 
@@ -13,6 +15,8 @@
 #define WATCH_BUDGET 1024u
 /* So long frames wait and none is taken: then nobody polls the queue. */
 #define WATCH_IDLE_TICKS 10u
+/* So often sysfs is asked for a device that the bus does not watch. */
+#define WATCH_PRESENT_TICKS 10u
 
 static void
 idle_watch(struct netvsc_backlog *backlog, uint32_t *seen)
@@ -43,6 +47,27 @@ channel_watch(struct netvsc_channel *channel)
 		vmbus_channel_signal(vmbus);
 }
 
+/* The bus watches what is open: it says nothing of a device that goes while its link
+ * is closed. Under the control lock. */
+static void
+device_watch(struct netvsc_device *dev)
+{
+	const struct vmbus_device *vmbus = netvsc_vmbus_of(&rte_eth_devices[dev->port_id]);
+	struct netvsc_notified *notified = &dev->xact.notified;
+
+	if (vmbus->watched) {
+		notified->unwatched_ticks = 0;
+		return;
+	}
+	if (++notified->unwatched_ticks % WATCH_PRESENT_TICKS != 0 ||
+	    __atomic_load_n(&notified->removed_told, __ATOMIC_SEQ_CST) != 0 ||
+	    vmbus_device_present(vmbus))
+		return;
+	if (dev->vmbus != NULL)
+		__atomic_store_n(&dev->vmbus->gone, 1, __ATOMIC_SEQ_CST);
+	netvsc_event_removed(dev);
+}
+
 static void
 watch_alarm(void *arg)
 {
@@ -51,6 +76,7 @@ watch_alarm(void *arg)
 	/* Under the control lock no channel can be closed; who holds it already
 	 * drains the channel himself. */
 	if (netvsc_xact_trylock(dev)) {
+		device_watch(dev);
 		for (unsigned int i = 0; i < dev->channel_count && !vmbus_gone(dev->vmbus); i++)
 			channel_watch(dev->channel[i]);
 		netvsc_xact_unlock(dev);

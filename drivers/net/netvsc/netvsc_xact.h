@@ -42,7 +42,8 @@ struct netvsc_notified {
 	uint32_t pending;           /* NETVSC_EVENT_*: netvsc_event.c */
 	uint32_t armed;             /* an alarm is on its way */
 	uint32_t broken_told;       /* that the port needs a reset: once until it had one */
-	uint32_t removed_told;      /* that the device is gone: once */
+	uint32_t removed_told;      /* that the device is gone: once until it was opened again */
+	uint32_t unwatched_ticks;   /* netvsc_watch.c */
 	uint32_t vf_allocated, vf_serial;
 	uint32_t data_path;         /* enum nvsp_data_path, as switched by the host */
 	uint32_t indirection[NVSP_INDIRECTION_ENTRIES]; /* transmit: hash -> channel */
