@@ -62,7 +62,7 @@ send_once(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 static int
 send_packet(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 {
-	uint64_t deadline = netvsc_xact_deadline_ms(dev);
+	uint64_t deadline = netvsc_xact_deadline_ms(dev, NETVSC_REPLY_NVSP);
 
 	for (unsigned int round = 0;; round++) {
 		int ret = netvsc_xact_alive(dev);
@@ -72,7 +72,7 @@ send_packet(struct netvsc_device *dev, const struct vmbus_packet_desc *desc)
 		if (ret != -EAGAIN)
 			return ret;
 		if (netvsc_xact_clock_ms() >= deadline)
-			return netvsc_xact_unheard(dev);
+			return netvsc_xact_unheard(dev, NETVSC_REPLY_NVSP);
 		netvsc_xact_pause(dev, round);
 	}
 }

@@ -147,21 +147,23 @@ netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms)
 }
 
 uint64_t
-netvsc_xact_deadline_ms(const struct netvsc_device *dev)
+netvsc_xact_deadline_ms(const struct netvsc_device *dev, enum netvsc_reply_kind kind)
 {
+	/* An answer to RNDIS takes what everything else takes, too. */
+	const uint32_t needed = 1u << kind | 1u << NETVSC_REPLY_NVSP;
 	uint32_t wait_ms = dev->xact.wait_ms;
 
-	if (__atomic_load_n(&dev->xact.silent, __ATOMIC_RELAXED) != 0)
+	if ((__atomic_load_n(&dev->xact.silent, __ATOMIC_RELAXED) & needed) != 0)
 		wait_ms = RTE_MIN(wait_ms, NETVSC_LEAVE_WAIT_MS);
 	return netvsc_xact_clock_ms() + wait_ms;
 }
 
 int
-netvsc_xact_unheard(struct netvsc_device *dev)
+netvsc_xact_unheard(struct netvsc_device *dev, enum netvsc_reply_kind kind)
 {
 	/* A host that is only slow has more time than whoever leaves gave it. */
 	if (dev->xact.hurried == 0)
-		__atomic_store_n(&dev->xact.silent, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&dev->xact.silent, 1u << kind, __ATOMIC_RELAXED);
 	return -ETIMEDOUT;
 }
 
@@ -169,6 +171,13 @@ void
 netvsc_xact_listen(struct netvsc_device *dev)
 {
 	__atomic_store_n(&dev->xact.silent, 0, __ATOMIC_RELAXED);
+}
+
+/* It speaks, though perhaps no RNDIS. */
+static void
+xact_heard(struct netvsc_device *dev)
+{
+	__atomic_fetch_and(&dev->xact.silent, ~(1u << NETVSC_REPLY_NVSP), __ATOMIC_RELAXED);
 }
 
 /* ---- waiting ---- */
@@ -220,11 +229,29 @@ xact_disarm(struct netvsc_xact *xact)
 	rte_spinlock_unlock(&xact->lock);
 }
 
+/* Nobody answered; perhaps not even the message was taken. */
+static int
+xact_unanswered(struct netvsc_device *dev, enum netvsc_reply_kind kind)
+{
+	struct netvsc_xact *xact = &dev->xact;
+	bool taken = true;
+
+	xact->timeouts++;
+	rte_spinlock_lock(&xact->lock);
+	for (unsigned int i = 0; i < NETVSC_REQUESTS; i++)
+		taken = taken && xact->in_flight[i] != xact->transaction_id;
+	rte_spinlock_unlock(&xact->lock);
+	if (!taken)
+		netvsc_xact_unheard(dev, NETVSC_REPLY_NVSP);
+	return netvsc_xact_unheard(dev, kind);
+}
+
 int
 netvsc_xact_wait(struct netvsc_device *dev)
 {
 	struct netvsc_xact *xact = &dev->xact;
-	uint64_t deadline = netvsc_xact_deadline_ms(dev);
+	const enum netvsc_reply_kind kind = xact->kind;
+	uint64_t deadline = netvsc_xact_deadline_ms(dev, kind);
 	int ret = 0;
 
 	for (unsigned int round = 0; !xact_done(xact); round++) {
@@ -237,10 +264,8 @@ netvsc_xact_wait(struct netvsc_device *dev)
 	}
 	xact_disarm(xact);
 	/* It may have come between the last look and now: then it counts. */
-	if (!xact_done(xact)) {
-		xact->timeouts += ret == -ETIMEDOUT;
-		return ret == -ETIMEDOUT ? netvsc_xact_unheard(dev) : ret;
-	}
+	if (!xact_done(xact))
+		return ret == -ETIMEDOUT ? xact_unanswered(dev, kind) : ret;
 	return xact->refused != NVSP_STATUS_NONE ? -EIO : (int)xact->reply_bytes;
 }
 
@@ -301,7 +326,7 @@ page_free(struct netvsc_xact *xact, unsigned int count)
 int
 netvsc_xact_page_claim(struct netvsc_device *dev, unsigned int count)
 {
-	uint64_t deadline = netvsc_xact_deadline_ms(dev);
+	uint64_t deadline = netvsc_xact_deadline_ms(dev, NETVSC_REPLY_NVSP);
 	int page;
 
 	for (unsigned int round = 0; (page = page_free(&dev->xact, count)) < 0; round++) {
@@ -310,7 +335,7 @@ netvsc_xact_page_claim(struct netvsc_device *dev, unsigned int count)
 		if (ret < 0)
 			return ret;
 		if (netvsc_xact_clock_ms() >= deadline)
-			return netvsc_xact_unheard(dev);
+			return netvsc_xact_unheard(dev, NETVSC_REPLY_NVSP);
 		netvsc_xact_pause(dev, round);
 	}
 	return page;
@@ -383,7 +408,7 @@ netvsc_xact_completion(struct netvsc_device *dev, uint64_t transaction_id,
 	struct netvsc_xact *xact = &dev->xact;
 	bool known, awaited;
 
-	netvsc_xact_listen(dev);
+	xact_heard(dev);
 	rte_spinlock_lock(&xact->lock);
 	known = page_complete(xact, transaction_id);
 	awaited = xact->kind != NETVSC_REPLY_NONE && xact->transaction_id == transaction_id;
@@ -447,7 +472,7 @@ void
 netvsc_xact_inband(struct netvsc_device *dev, const void *payload, uint32_t bytes,
 	uint64_t transaction_id)
 {
-	netvsc_xact_listen(dev);
+	xact_heard(dev);
 	RTE_SET_USED(transaction_id);   /* hosts do not wait for our completion */
 	netvsc_notify_inband(dev, payload, bytes);
 }

@@ -56,7 +56,9 @@ struct netvsc_xact {
 	pthread_mutex_t mutex;      /* process-shared, robust, recursive */
 	uint32_t wait_ms;           /* NETVSC_REPLY_WAIT_MS; tests have less time */
 	uint32_t hurried;           /* by how many that have not relaxed yet */
-	uint32_t silent;            /* atomic: a wait passed in vain, and nothing was heard since */
+	/* Atomic: bit k: a wait for what enum netvsc_reply_kind k names passed in vain, and
+	 * nothing was heard since that it may be waited for again. */
+	uint32_t silent;
 	uint32_t next_request_id;
 	uint16_t generation;        /* of control transaction ids */
 	char fault[160];            /* what netvsc_fault() said last */
@@ -100,13 +102,15 @@ uint32_t netvsc_xact_hurry(struct netvsc_device *dev);
 void netvsc_xact_relax(struct netvsc_device *dev, uint32_t before_ms);
 
 /*
- * When a wait that begins now is over. A host that let a whole one pass is silent
- * until it is heard on the control path again, or netvsc_xact_listen(): until then
- * nobody waits longer for it than whoever leaves. netvsc_xact_unheard() says that
- * a wait passed, and returns -ETIMEDOUT.
+ * When a wait for such a reply that begins now is over (NETVSC_REPLY_NVSP: also one
+ * for room, or for memory). A host that let a whole one pass is silent until it is
+ * heard on the control path again, or netvsc_xact_listen(): until then nobody waits
+ * longer for it than whoever leaves. One may go on completing what it is sent and
+ * answer no RNDIS request any more: completions do not end that silence.
+ * netvsc_xact_unheard() says that a wait passed, and returns -ETIMEDOUT.
  */
-uint64_t netvsc_xact_deadline_ms(const struct netvsc_device *dev);
-int netvsc_xact_unheard(struct netvsc_device *dev);
+uint64_t netvsc_xact_deadline_ms(const struct netvsc_device *dev, enum netvsc_reply_kind kind);
+int netvsc_xact_unheard(struct netvsc_device *dev, enum netvsc_reply_kind kind);
 void netvsc_xact_listen(struct netvsc_device *dev);
 
 /* ---- one request; all under the control lock ---- */
