@@ -299,6 +299,50 @@ completions_do_not_make_a_host_heard_that_answers_no_rndis(void **state)
 	port_stop(d);
 }
 
+/* ---- threads that do not leave ---- */
+
+#define STUCK_QUEUES 64u
+/* One wait for all of them, and one for the host before. */
+#define STUCK_MS (SHORT_MS + 2000u)
+
+/* Op: dev_stop. */
+static void
+a_stop_waits_for_bursts_of_all_queues_as_long_as_for_one(void **state)
+{
+	const struct silence none = { .name = "is well" };
+	struct fake_data *d = port_start();
+	struct rte_eth_dev_data *data = d->eth->data;
+	void *rx[STUCK_QUEUES], *tx[STUCK_QUEUES], **rx_before = data->rx_queues,
+		**tx_before = data->tx_queues;
+	struct netvsc_rxq *rxq = rx_before[0];
+	struct netvsc_txq *txq = tx_before[0];
+
+	(void)state;
+	for (unsigned int i = 0; i < STUCK_QUEUES; i++) {
+		rx[i] = rxq;
+		tx[i] = txq;
+	}
+	for (unsigned int who = 0; who < 3; who++) {
+		uint32_t *stuck = who == 0 ? &rxq->gate.busy : who == 1 ? &rxq->lookers :
+			&txq->gate.busy;
+
+		*stuck = 1;
+		data->rx_queues = rx;
+		data->tx_queues = tx;
+		data->nb_rx_queues = data->nb_tx_queues = STUCK_QUEUES;
+		EXPECT(d, &none, "stop", d->eth->dev_ops->dev_stop(d->eth), -ETIMEDOUT, 1,
+			STUCK_MS + LOOK_MS);
+		*stuck = 0;
+		data->rx_queues = rx_before;
+		data->tx_queues = tx_before;
+		data->nb_rx_queues = data->nb_tx_queues = 1;
+		receives_and_sends(d);          /* nothing was stopped */
+		EXPECT(d, &none, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, 0, LOOK_MS);
+		assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	}
+	port_stop(d);
+}
+
 int
 main(void)
 {
@@ -306,6 +350,7 @@ main(void)
 		cmocka_unit_test(
 			only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take),
 		cmocka_unit_test(completions_do_not_make_a_host_heard_that_answers_no_rndis),
+		cmocka_unit_test(a_stop_waits_for_bursts_of_all_queues_as_long_as_for_one),
 		cmocka_unit_test(a_host_that_is_heard_again_has_as_long_as_before),
 		cmocka_unit_test(a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has),
 		cmocka_unit_test(

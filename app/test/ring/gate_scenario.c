@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@ static long gate_membarrier(long command, struct model_site *site);
 #define syscall(number, command, flags, cpu) \
 	gate_membarrier((command), MODEL_SITE(MODEL_PROCESS_FENCE))
 #define nanosleep(pause, left) ((void)(pause), model_idle())
+/* Nobody's patience ends. */
+#define clock_gettime(id, now) ((void)memset((now), 0, sizeof(*(now))))
 
 /* netvsc_gate.c sees of the driver only its own header, of EAL only this. */
 #define NETVSC_H

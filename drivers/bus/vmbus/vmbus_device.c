@@ -20,9 +20,10 @@
  * says nothing about entries that the kernel creates. While there is a directory
  * without one the kernel may be at it: it allocates rings and shows them to the
  * host one channel after the other, which took over 2 s for one of 63 in an
- * emulated guest. */
+ * emulated guest. All of them together have the last. */
 #define RING_WAIT_NS 2000000000u
 #define RING_WAIT_LONG_NS 10000000000u
+#define RING_WAIT_ALL_NS 120000000000u
 #define RING_POLL_FIRST_NS 1000000u
 #define RING_POLL_LAST_NS 20000000u
 
@@ -293,7 +294,8 @@ clock_ns(void)
 int
 vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 {
-	uint64_t since = clock_ns(), pause_ns = RING_POLL_FIRST_NS;
+	const uint64_t begun = clock_ns();
+	uint64_t since = begun, pause_ns = RING_POLL_FIRST_NS, now;
 	bool at_it;
 	int open;
 
@@ -304,9 +306,11 @@ vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 		open = subchannels_look(device, &at_it);
 		if (open < 0 || (unsigned int)open >= count || vmbus_device_gone(device))
 			return open;
-		if (open > before)      /* the bound is on waiting for each */
-			since = clock_ns();
-		if (clock_ns() - since >= (at_it ? RING_WAIT_LONG_NS : RING_WAIT_NS))
+		now = clock_ns();
+		if (open > before)      /* whoever gets on has as long again */
+			since = now;
+		if (now - since >= (at_it ? RING_WAIT_LONG_NS : RING_WAIT_NS) ||
+		    now - begun >= RING_WAIT_ALL_NS)
 			break;
 		nanosleep(&pause, NULL);
 		pause_ns = RTE_MIN(pause_ns * 2, RING_POLL_LAST_NS);

@@ -269,7 +269,7 @@ receiving_end(struct netvsc_device *dev)
 	netvsc_xact_unlock(dev);
 }
 
-/* Bounded: 2 s for the host to answer, 1 s for a burst to end, 1 s for messages
+/* Bounded: 2 s for the host to answer, 2 s for all bursts to end, 1 s for messages
  * under way, and if there are any left, 2 s more to take leave. */
 static int
 netvsc_dev_stop(struct rte_eth_dev *eth)

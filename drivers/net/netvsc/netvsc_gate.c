@@ -13,7 +13,7 @@
 
 /* A burst takes microseconds; a thread that was preempted inside one may take
  * a scheduler's while. */
-#define GATE_WAIT_NS 1000000000u
+#define GATE_WAIT_NS 2000000000u
 #define GATE_POLL_NS 20000u
 /* Without membarrier: a store becomes visible within microseconds. */
 #define GATE_GRACE_NS 10000000u
@@ -24,11 +24,10 @@ membarrier(int command)
 	return (int)syscall(SYS_membarrier, command, 0, 0);
 }
 
-/* Makes every thread of this process, or of all processes, pass a full barrier.
- * A container may forbid the call, a kernel with nohz_full the global form: then
+/* A container may forbid the call, a kernel with nohz_full the global form: then
  * store buffers get the time to drain by themselves. */
-static void
-barrier_all(bool everywhere)
+void
+netvsc_gate_barrier(bool everywhere)
 {
 	const struct timespec grace = { .tv_nsec = GATE_GRACE_NS };
 
@@ -40,21 +39,48 @@ barrier_all(bool everywhere)
 		nanosleep(&grace, NULL);
 }
 
+void
+netvsc_gate_shut(struct netvsc_gate *gate)
+{
+	__atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t
+netvsc_gate_deadline_ns(void)
+{
+	return clock_ns() + GATE_WAIT_NS;
+}
+
 int
-netvsc_gate_close(struct netvsc_gate *gate, bool everywhere)
+netvsc_gate_wait(const uint32_t *count, uint64_t deadline_ns)
 {
 	const struct timespec pause = { .tv_nsec = GATE_POLL_NS };
 
-	__atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
-	/* Partner: netvsc_gate_enter(). A burst whose store of busy is not visible
-	 * yet when we load it has not loaded closed yet either, and will see 1. */
-	barrier_all(everywhere);
-	for (unsigned int i = 0; i < GATE_WAIT_NS / GATE_POLL_NS; i++) {
-		if (__atomic_load_n(&gate->busy, __ATOMIC_ACQUIRE) == 0)
-			return 0;
+	while (__atomic_load_n(count, __ATOMIC_SEQ_CST) != 0) {
+		if (clock_ns() >= deadline_ns)
+			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
-	return -ETIMEDOUT;
+	return 0;
+}
+
+int
+netvsc_gate_close(struct netvsc_gate *gate, bool everywhere)
+{
+	netvsc_gate_shut(gate);
+	/* Partner: netvsc_gate_enter(). A burst whose store of busy is not visible
+	 * yet when we load it has not loaded closed yet either, and will see 1. */
+	netvsc_gate_barrier(everywhere);
+	return netvsc_gate_wait(&gate->busy, netvsc_gate_deadline_ns());
 }
 
 void

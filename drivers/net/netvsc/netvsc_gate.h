@@ -43,4 +43,16 @@ netvsc_gate_leave(struct netvsc_gate *gate)
 int netvsc_gate_close(struct netvsc_gate *gate, bool everywhere);
 void netvsc_gate_open(struct netvsc_gate *gate);
 
+/*
+ * The steps of closing, for several gates at the price and in the time of one:
+ * shut all, one barrier, then wait for each until the same deadline. What is
+ * waited for is a count: a gate's `busy`, or another of threads that look at
+ * `closed`; until it is 0 (bounded: 0 or -ETIMEDOUT).
+ */
+void netvsc_gate_shut(struct netvsc_gate *gate);
+/* Makes every thread of this process, or of all processes, pass a full barrier. */
+void netvsc_gate_barrier(bool everywhere);
+uint64_t netvsc_gate_deadline_ns(void);
+int netvsc_gate_wait(const uint32_t *count, uint64_t deadline_ns);
+
 #endif /* NETVSC_GATE_H */

@@ -14,7 +14,6 @@
 #include "netvsc_drain.h"
 #include "netvsc_reap.h"
 #include "netvsc_stats.h"
-#include "netvsc_status.h"
 
 static inline struct netvsc_device *
 device_of(struct rte_eth_dev *eth)
@@ -306,13 +305,23 @@ netvsc_tx_queue_release(struct rte_eth_dev *eth, uint16_t queue_id)
 
 /* ---- start and stop ---- */
 
-static int
-gate_close(struct netvsc_gate *gate, const struct rte_eth_dev *eth)
+/* Do other processes run bursts? */
+static bool
+bursts_elsewhere(const struct rte_eth_dev *eth)
 {
 	const struct netvsc_device *dev = eth->data->dev_private;
 
-	return netvsc_gate_close(gate, rte_eal_process_type() == RTE_PROC_SECONDARY ||
-		__atomic_load_n(&dev->secondaries, __ATOMIC_SEQ_CST) != 0);
+	return rte_eal_process_type() == RTE_PROC_SECONDARY ||
+		__atomic_load_n(&dev->secondaries, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* Behind a shut gate: until neither a burst nor who asks for counts is inside. */
+static int
+rxq_wait(const struct netvsc_rxq *rxq, uint64_t deadline_ns)
+{
+	int ret = netvsc_gate_wait(&rxq->gate.busy, deadline_ns);
+
+	return ret < 0 ? ret : netvsc_gate_wait(&rxq->lookers, deadline_ns);
 }
 
 static void
@@ -349,7 +358,9 @@ netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (rxq == NULL)
 		return -EINVAL;
-	ret = gate_close(&rxq->gate, eth) < 0 ? -ETIMEDOUT : netvsc_status_wait(rxq);
+	netvsc_gate_shut(&rxq->gate);
+	netvsc_gate_barrier(bursts_elsewhere(eth));
+	ret = rxq_wait(rxq, netvsc_gate_deadline_ns());
 	if (ret < 0) {
 		netvsc_gate_open(&rxq->gate);
 		return ret;
@@ -381,7 +392,7 @@ netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id)
 
 	if (txq == NULL)
 		return -EINVAL;
-	ret = gate_close(&txq->gate, eth);
+	ret = netvsc_gate_close(&txq->gate, bursts_elsewhere(eth));
 	if (ret == 0)
 		ret = netvsc_drain_tx(txq);
 	if (ret < 0)
@@ -431,22 +442,41 @@ netvsc_queues_stop(struct rte_eth_dev *eth)
 	return 0;
 }
 
-int
-netvsc_queues_close_gates(struct rte_eth_dev *eth)
+static void
+gates_shut(struct rte_eth_dev *eth)
 {
-	int error = 0;
-
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		struct netvsc_rxq *rxq = eth->data->rx_queues[i];
 
-		if (rxq != NULL && (gate_close(&rxq->gate, eth) < 0 || netvsc_status_wait(rxq) < 0))
-			error = -ETIMEDOUT;
+		if (rxq != NULL)
+			netvsc_gate_shut(&rxq->gate);
 	}
 	for (uint16_t i = 0; i < eth->data->nb_tx_queues; i++) {
 		struct netvsc_txq *txq = eth->data->tx_queues[i];
 
-		if (txq != NULL && gate_close(&txq->gate, eth) < 0)
-			error = -ETIMEDOUT;
+		if (txq != NULL)
+			netvsc_gate_shut(&txq->gate);
+	}
+}
+
+/* All at a time: many queues take as long as one. */
+int
+netvsc_queues_close_gates(struct rte_eth_dev *eth)
+{
+	uint64_t deadline_ns;
+	int error = 0;
+
+	gates_shut(eth);
+	netvsc_gate_barrier(bursts_elsewhere(eth));
+	deadline_ns = netvsc_gate_deadline_ns();
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues && error == 0; i++)
+		if (eth->data->rx_queues[i] != NULL)
+			error = rxq_wait(eth->data->rx_queues[i], deadline_ns);
+	for (uint16_t i = 0; i < eth->data->nb_tx_queues && error == 0; i++) {
+		const struct netvsc_txq *txq = eth->data->tx_queues[i];
+
+		if (txq != NULL)
+			error = netvsc_gate_wait(&txq->gate.busy, deadline_ns);
 	}
 	return error;
 }

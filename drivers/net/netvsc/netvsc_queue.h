@@ -37,8 +37,8 @@ int netvsc_rx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id);
 int netvsc_tx_queue_start(struct rte_eth_dev *eth, uint16_t queue_id);
 int netvsc_tx_queue_stop(struct rte_eth_dev *eth, uint16_t queue_id);
 
-/* Keeps all bursts out (bounded; -ETIMEDOUT: one is stuck) and lets those of
- * started queues in again. */
+/* Keeps all bursts out (bounded for all together; -ETIMEDOUT: one is stuck) and lets
+ * those of started queues in again. */
 int netvsc_queues_close_gates(struct rte_eth_dev *eth);
 void netvsc_queues_open_gates(struct rte_eth_dev *eth);
 

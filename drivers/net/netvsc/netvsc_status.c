@@ -5,7 +5,6 @@
 #include "netvsc_status.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "netvsc_channel.h"
 #include "netvsc_poll.h"
@@ -15,8 +14,6 @@
 
 /* Enough to see whether a queue fills up. */
 #define STATUS_BUDGET 256u
-/* A thread that asks may have lost its processor meanwhile. */
-#define STATUS_WAIT_MS 1000u
 
 /* ---- any thread: reads, and nothing else ---- */
 
@@ -77,7 +74,7 @@ netvsc_rx_queue_count(void *queue)
 	const struct netvsc_backlog *backlog = &rxq->channel->backlog;
 	uint32_t waiting = 0, tail;
 
-	/* Partner: netvsc_status_wait(), after closed was stored. */
+	/* Partner: whoever waits for lookers to be 0, after closed was stored. */
 	__atomic_fetch_add(&rxq->lookers, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&rxq->gate.closed, __ATOMIC_SEQ_CST) == 0 &&
 	    channel_readable(rxq->channel)) {
@@ -88,19 +85,6 @@ netvsc_rx_queue_count(void *queue)
 	}
 	__atomic_fetch_sub(&rxq->lookers, 1, __ATOMIC_RELEASE);
 	return (NETVSC_COMPAT_QUEUE_COUNT)waiting;
-}
-
-int
-netvsc_status_wait(const struct netvsc_rxq *rxq)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	for (unsigned int ms = 0; ms < STATUS_WAIT_MS; ms++) {
-		if (__atomic_load_n(&rxq->lookers, __ATOMIC_SEQ_CST) == 0)
-			return 0;
-		nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
 }
 
 int

@@ -10,9 +10,6 @@
 #include "netvsc.h"
 
 NETVSC_COMPAT_QUEUE_COUNT netvsc_rx_queue_count(void *queue);
-/* With the queue's gate closed: until no thread is asking. 0 or -ETIMEDOUT. */
-struct netvsc_rxq;
-int netvsc_status_wait(const struct netvsc_rxq *rxq);
 int netvsc_rx_descriptor_status(void *queue, uint16_t offset);
 int netvsc_tx_queue_count(void *queue);
 int netvsc_tx_descriptor_status(void *queue, uint16_t offset);
