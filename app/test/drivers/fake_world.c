@@ -220,6 +220,7 @@ vmbus_device_keep(struct vmbus_device *device, unsigned int map)
 	assert_false(fake_world.kept);
 	fake_world.kept = true;
 	fake_world.kept_maps++;
+	fake_world.keeps++;
 }
 
 void

@@ -30,6 +30,7 @@ extern struct fake_world {
 	uint8_t *recv, *send;           /* the former NULL while the device is closed */
 	bool kept;                      /* of recv, at the next close */
 	int kept_maps;                  /* of devices closed before */
+	unsigned int keeps;             /* how many there ever were */
 	bool scattered;                 /* no two pages follow each other */
 	struct vmbus_channel channel, sub[FAKE_SUBCHANNELS_MAX];
 	uint32_t tx_read, rx_write;     /* the host's own indices */

@@ -8,6 +8,7 @@
 #include "fake_port.h"
 #include "fake_world.h"
 #include "netvsc_event.h"
+#include "netvsc_rx.h"
 #include "netvsc_watch.h"
 
 /* ---- a device that goes while it is closed ---- */
@@ -317,6 +318,52 @@ every_event_is_told_within_a_millisecond_of_its_cause(void **state)
 	fake_data_stop(d);
 }
 
+/* ---- an unfinished run ---- */
+
+static void
+send_pieces(struct fake_data *d, const uint8_t *flags, unsigned int count)
+{
+	static const uint8_t bytes[1000];
+	struct fake_frame frames[4] = { 0 };
+
+	for (unsigned int i = 0; i < count; i++)
+		frames[i] = (struct fake_frame){ .data = bytes, .bytes = sizeof(bytes),
+			.ppi_count = 1, .ppi = { { RNDIS_PPI_PACKET_ID,
+				1u | (uint32_t)(flags[i] | RNDIS_PACKET_ID_SUBALLOC) << 8 | 7u << 16 } } };
+	fake_data_send(d, frames, count);
+}
+
+/* The pieces may be lent: then they would keep the receive buffer of the link before. */
+static void
+a_run_that_is_unfinished_when_the_link_is_closed_is_dropped_before_that(void **state)
+{
+	static const uint8_t run[] = { RNDIS_PACKET_ID_FIRST, 0, RNDIS_PACKET_ID_LAST };
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ .lend = true,
+		.rx_copybreak = 256, .rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO, .mbufs = 700 });
+	struct netvsc_rxq *rxq = d->eth->data->rx_queues[0];
+	struct rte_mbuf *pkts[4];
+
+	(void)state;
+	send_pieces(d, run, 3);
+	assert_int_equal(fake_rx(d, pkts, 1), 0);
+	assert_non_null(rxq->run_head);
+	assert_int_equal(rxq->counters.lent, 1);
+	assert_int_equal(d->eth->dev_ops->mtu_set(d->eth, 1400), 0);
+	assert_null(rxq->run_head);
+	assert_int_equal(rxq->counters.rsc_broken, 1);
+	assert_int_equal(fake_pool_out(&d->pool), 0);
+	assert_int_equal(fake_world.keeps, 0);
+	/* Its rest is of no use on the new link; a whole one is. */
+	send_pieces(d, run + 1, 2);
+	assert_int_equal(fake_rx(d, pkts, 4), 0);
+	assert_int_equal(rxq->counters.rsc_broken, 3);
+	send_pieces(d, run, 3);
+	assert_int_equal(fake_rx(d, pkts, 4), 1);
+	assert_int_equal(pkts[0]->pkt_len, 3000);
+	rte_pktmbuf_free(pkts[0]);
+	fake_data_stop(d);
+}
+
 /* ---- a devarg ---- */
 
 static void
@@ -347,6 +394,7 @@ main(void)
 		cmocka_unit_test(an_open_device_that_could_not_be_watched_is_marked_as_gone_too),
 		cmocka_unit_test(a_removal_is_not_told_of_a_port_that_was_opened_again_since),
 		cmocka_unit_test(a_removal_during_an_open_that_succeeds_is_told_once),
+		cmocka_unit_test(a_run_that_is_unfinished_when_the_link_is_closed_is_dropped_before_that),
 		cmocka_unit_test(a_link_is_watched_from_its_first_message_on),
 	};
 

@@ -73,6 +73,10 @@ netvsc_queues_drain(struct rte_eth_dev *eth)
 	const struct netvsc_device *dev = eth->data->dev_private;
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
+	/* Their rest is given back unseen; pieces that are lent go back with it. */
+	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++)
+		if (eth->data->rx_queues[i] != NULL)
+			netvsc_rx_run_drop(eth->data->rx_queues[i], true);
 	for (unsigned int ms = 0; ms < DRAIN_WAIT_MS; ms++) {
 		if (dev->vmbus == NULL || vmbus_gone(dev->vmbus) || !channels_drain(eth))
 			return false;
