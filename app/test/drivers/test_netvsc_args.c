@@ -45,6 +45,38 @@ confidential_is_automatic_unless_it_is_said(void **state)
 	}
 }
 
+static void
+what_shows_the_host_more_is_off_in_a_confidential_guest_unless_the_operator_says_0(void **state)
+{
+	static const struct {
+		const char *text;
+		bool isolated, confidential;
+	} rows[] = {
+		{ "rx_extmbuf_enable=1,tx_page_lists=1", false, false },
+		{ "rx_extmbuf_enable=1,tx_page_lists=1", true, true },
+		{ "rx_extmbuf_enable=1,confidential=auto", false, false },
+		{ "rx_extmbuf_enable=1,confidential=auto", true, true },
+		{ "rx_extmbuf_enable=1,confidential=1", false, true },
+		{ "rx_extmbuf_enable=1,confidential=1", true, true },
+		{ "rx_extmbuf_enable=1,confidential=0", false, false },
+		{ "rx_extmbuf_enable=1,confidential=0", true, false },
+	};
+	struct netvsc_args args;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(netvsc_args_parse("test", rows[i].text, &args), 0);
+		assert_int_equal(netvsc_args_confide(&args, rows[i].isolated),
+			rows[i].confidential);
+		assert_int_equal(args.rx_extmbuf, !rows[i].confidential);
+		assert_int_equal(args.tx_page_lists, !rows[i].confidential);
+	}
+	/* What was not asked for stays off. */
+	assert_int_equal(netvsc_args_parse("test", "tx_page_lists=0,confidential=0", &args), 0);
+	assert_false(netvsc_args_confide(&args, true));
+	assert_false(args.rx_extmbuf || args.tx_page_lists);
+}
+
 /* Each argument by itself: the default, its bounds, and that it is stored where
  * it belongs and nowhere else. */
 #define MEMBER(name) offsetof(struct netvsc_args, name), sizeof(((struct netvsc_args *)0)->name)
@@ -148,6 +180,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(confidential_is_automatic_unless_it_is_said),
+		cmocka_unit_test(what_shows_the_host_more_is_off_in_a_confidential_guest_unless_the_operator_says_0),
 		cmocka_unit_test(each_number_is_taken_up_to_its_bound_and_changes_nothing_else),
 		cmocka_unit_test(without_arguments_there_are_the_defaults),
 		cmocka_unit_test(what_is_no_argument_or_no_number_is_refused),

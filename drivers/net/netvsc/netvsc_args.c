@@ -44,7 +44,8 @@ static const struct arg {
 		" reads nothing but its own buffers" },
 	{ "confidential", ARG(confidential), NETVSC_CONFIDENTIAL_AUTO, 1, "switch",
 		"1: the host is shown the rings and its two buffers and nothing else: all is copied, both"
-		" ways, whatever other arguments say; 0: not so; auto: if this is a confidential guest" },
+		" ways, whatever other arguments say; 0: not so, in a confidential guest neither (one"
+		" warning); auto: if this is a confidential guest" },
 	{ "tx_agg_packets", ARG(tx_agg_packets), 0, 32, "frames",
 		"frames in one message to the host at most; 0: as many as it says it takes; 1 switches"
 		" aggregation off" },
@@ -134,4 +135,17 @@ netvsc_args_parse(const char *device, const char *text, struct netvsc_args *args
 	ret = rte_kvargs_process(kvargs, NULL, parse_one, &parse);
 	rte_kvargs_free(kvargs);
 	return ret < 0 ? -EINVAL : 0;
+}
+
+bool
+netvsc_args_confide(struct netvsc_args *args, bool isolated)
+{
+	bool confidential = args->confidential == NETVSC_CONFIDENTIAL_AUTO ? isolated :
+		args->confidential != 0;
+
+	if (confidential) {
+		args->tx_page_lists = false;
+		args->rx_extmbuf = false;
+	}
+	return confidential;
 }

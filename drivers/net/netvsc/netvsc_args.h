@@ -26,4 +26,9 @@ struct netvsc_args {
  * -EINVAL after one line that names the wrong key or value and the valid ones. */
 int netvsc_args_parse(const char *device, const char *text, struct netvsc_args *args);
 
+/* Is the host to be shown nothing but what is shared with it? By default in a guest
+ * that is isolated; the operator's word is final either way. If so, whatever would
+ * show it more is switched off, however it was asked for. */
+bool netvsc_args_confide(struct netvsc_args *args, bool isolated);
+
 #endif /* NETVSC_ARGS_H */

@@ -31,18 +31,13 @@ failed(const struct vmbus_device *vmbus, const char *step, int ret, const char *
 
 /* ---- the port's first minute ---- */
 
-/* In a confidential guest whatever would show the host more is off, however it
- * was asked for. */
 static void
 confidential_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
 {
 	bool isolated = vmbus_device_isolated(vmbus);
 
-	dev->confidential = dev->args.confidential == NETVSC_CONFIDENTIAL_AUTO ? isolated :
-		dev->args.confidential != 0;
+	dev->confidential = netvsc_args_confide(&dev->args, isolated);
 	if (dev->confidential) {
-		dev->args.tx_page_lists = false;
-		dev->args.rx_extmbuf = false;
 		NETVSC_LOG(NOTICE, init, "%s: confidential: the host is shown the rings and its"
 			" buffers only; all frames are copied", vmbus->name);
 	} else if (isolated) {
