@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "netvsc_borrow.h"
 #include "netvsc_ethdev.h"
 #include "netvsc_event.h"
 #include "netvsc_link.h"
@@ -343,6 +344,94 @@ a_stop_waits_for_bursts_of_all_queues_as_long_as_for_one(void **state)
 	port_stop(d);
 }
 
+/* ---- frames that one port lent and another sends ---- */
+
+/* Like another port: the same channel under another name. */
+static void
+other_port(struct netvsc_device *other, const struct netvsc_device *dev)
+{
+	*other = (struct netvsc_device){
+		.vmbus = dev->vmbus, .page_lists_ok = true, .channel_count = 1,
+		.channel = { dev->channel[0] },
+	};
+	netvsc_borrow_enter(other);
+}
+
+static void
+a_receive_buffer_is_not_given_up_while_another_ports_host_reads_there(void **state)
+{
+	static struct netvsc_device sender, lender;
+	struct fake_data *d = port_start();
+	struct rte_mbuf *m = fake_mbuf(d, 1400, 1, 0);
+	const struct silence none = { .name = "is well" };
+	void *at = m->buf_addr;
+
+	(void)state;
+	other_port(&sender, &d->host->dev);
+	netvsc_borrow_leave(&d->host->dev);
+	d->hold = true;
+	assert_int_equal(fake_tx(d, &m, 1), 1);
+	assert_true(d->frame[0].by_page);
+	EXPECT(d, &none, "in vain", netvsc_borrow_wait(&lender, at, m->buf_len), true, 1000,
+		1000 + LOOK_MS);
+	/* Its own frames, those elsewhere, and a host that has to read none. */
+	EXPECT(d, &none, "own", netvsc_borrow_wait(&sender, at, m->buf_len), false, 0, 0);
+	EXPECT(d, &none, "behind", netvsc_borrow_wait(&lender, (char *)at + 1, m->buf_len), false,
+		0, 0);
+	EXPECT(d, &none, "before", netvsc_borrow_wait(&lender, (char *)at - 64, 64), false, 0, 0);
+	sender.page_lists_ok = false;
+	EXPECT(d, &none, "copies", netvsc_borrow_wait(&lender, at, m->buf_len), false, 0, 0);
+	sender.page_lists_ok = true;
+	netvsc_borrow_leave(&sender);
+	EXPECT(d, &none, "closed", netvsc_borrow_wait(&lender, at, m->buf_len), false, 0, 0);
+	netvsc_borrow_enter(&sender);
+	/* Completed, but nobody polls the port that sent it. */
+	fake_data_complete(d);
+	EXPECT(d, &none, "read", netvsc_borrow_wait(&lender, at, m->buf_len), false, 0, 0);
+	netvsc_borrow_leave(&sender);
+	d->hold = false;
+	fake_settle(d);
+	port_stop(d);
+}
+
+static void
+closing_a_link_that_lent_waits_for_frames_that_another_port_sends(void **state)
+{
+	static const uint8_t bytes[1000];
+	const struct fake_frame frame = { .data = bytes, .bytes = sizeof(bytes) };
+	const struct silence none = { .name = "is well" };
+	static struct netvsc_device sender;
+
+	(void)state;
+	for (unsigned int read = 0; read < 2; read++) {
+		struct fake_data *d = fake_data_start(&(struct fake_setup){ .lend = true,
+			.rx_copybreak = 256 });
+		struct rte_mbuf *m;
+
+		fake_data_send(d, &frame, 1);
+		assert_int_equal(fake_rx(d, &m, 1), 1);
+		assert_true(RTE_MBUF_HAS_EXTBUF(m));
+		d->hold = true;
+		assert_int_equal(fake_tx(d, &m, 1), 1);
+		assert_true(d->frame[0].by_page);
+		other_port(&sender, &d->host->dev);
+		if (read != 0)
+			fake_data_complete(d);
+		assert_int_equal(netvsc_queues_stop(d->eth), 0);
+		EXPECT(d, &none, "close", (netvsc_link_close(&d->host->dev, &d->host->vmbus), 0), 0,
+			read != 0 ? 0 : 1000, read != 0 ? 0 : 1000 + LOOK_MS);
+		assert_int_equal(fake_world.keeps, 1);
+		netvsc_borrow_leave(&sender);
+		netvsc_queues_reclaim(d->eth);
+		assert_int_equal(fake_world.kept_maps, 0);
+		d->hold = false;
+		d->held_count = 0;
+		assert_int_equal(netvsc_link_open(&d->host->dev, &d->host->vmbus, 1), 0);
+		assert_int_equal(netvsc_ethdev_settle(d->eth), 0);
+		fake_data_stop(d);
+	}
+}
+
 int
 main(void)
 {
@@ -351,6 +440,8 @@ main(void)
 			only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take),
 		cmocka_unit_test(completions_do_not_make_a_host_heard_that_answers_no_rndis),
 		cmocka_unit_test(a_stop_waits_for_bursts_of_all_queues_as_long_as_for_one),
+		cmocka_unit_test(a_receive_buffer_is_not_given_up_while_another_ports_host_reads_there),
+		cmocka_unit_test(closing_a_link_that_lent_waits_for_frames_that_another_port_sends),
 		cmocka_unit_test(a_host_that_is_heard_again_has_as_long_as_before),
 		cmocka_unit_test(a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has),
 		cmocka_unit_test(

@@ -8,7 +8,7 @@
  *
  *   netvsc_burst.c   rx_burst and tx_burst: START READING HERE
  *   netvsc_poll.c    drains a channel: completions, transfers, control messages
- *   netvsc_rx.c      range of the receive buffer -> mbuf; netvsc_plain.h common, netvsc_lease.c
+ *   netvsc_rx.c      range of the receive buffer -> mbuf; netvsc_plain.h common, netvsc_lease.c, netvsc_borrow.c
  *   netvsc_tx.c      mbuf -> section or page list; netvsc_quick.h common;  netvsc_reap.c  and back
  *   netvsc_xact.c    one control request at a time;  netvsc_nvsp.c the NVSP messages
  *   netvsc_rndis.c   RNDIS requests;  netvsc_ndis.c  offloads, RSS, filter

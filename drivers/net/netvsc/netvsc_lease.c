@@ -10,6 +10,8 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include "netvsc_borrow.h"
+
 #define NONE NETVSC_LEASE_NONE
 #define CLOSED (NETVSC_LEASE_NONE - 1)  /* of the stack of returned leases */
 
@@ -436,6 +438,11 @@ netvsc_lease_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
 		channel->lends = 0;
 	}
 	dev->region = NULL;
+	/* The lenders are closed: whatever is sent from here on is copied. */
+	if (__atomic_load_n(&region->refs, __ATOMIC_ACQUIRE) != 1 &&
+	    netvsc_borrow_wait(dev, region->addr, region->bytes))
+		NETVSC_LOG(WARNING, control, "%s: another port's host has not read all frames that"
+			" were lent: what it sends of them may be changed", dev->name);
 	if (__atomic_load_n(&region->refs, __ATOMIC_ACQUIRE) != 1) {
 		vmbus_device_keep(vmbus, UIO_MAP_RECV_BUFFER);
 		region->kept = true;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_borrow.h"
 #include "netvsc_channel.h"
 #include "netvsc_event.h"
 #include "netvsc_lease.h"
@@ -215,6 +216,7 @@ void
 netvsc_link_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
 {
 	netvsc_xact_lock(dev);
+	netvsc_borrow_leave(dev);
 	netvsc_link_detach(dev);
 	netvsc_lease_close(dev, vmbus);
 	dev->channel_count = 0;
@@ -258,6 +260,7 @@ netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vmbus,
 	int ret = 0;
 
 	netvsc_xact_lock(dev);
+	netvsc_borrow_leave(dev);
 	dev->xact.fault[0] = '\0';
 	if (dev->channel_count == 1 && wanted > 1) {
 		ret = netvsc_nvsp_subchannels(dev, wanted - 1);
@@ -271,6 +274,7 @@ netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vmbus,
 	if (ret == 0 && dev->channel_count < queues)
 		NETVSC_LOG(NOTICE, init, "%s: %u of %u queues: the host offers %u", dev->name,
 			dev->channel_count, queues, dev->host.queues);
+	netvsc_borrow_enter(dev);
 	netvsc_xact_unlock(dev);
 	return ret;
 }
