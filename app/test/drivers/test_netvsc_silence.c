@@ -9,6 +9,7 @@
 #include "fake_data.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "netvsc_borrow.h"
 #include "netvsc_ethdev.h"
@@ -50,6 +51,15 @@ never_completes(struct fake_held *answer)
 	return answer->type != VMBUS_PACKET_COMPLETION;
 }
 
+static bool
+answers_questions(struct fake_held *answer)
+{
+	uint32_t type;
+
+	memcpy(&type, answer->payload, sizeof(type));
+	return answer->type == VMBUS_PACKET_COMPLETION || type != (RNDIS_SET | RNDIS_COMPLETION);
+}
+
 static const struct silence {
 	const char *name;
 	bool (*meddle)(struct fake_held *answer);
@@ -59,6 +69,7 @@ static const struct silence {
 } silences[] = {
 	{ "says nothing", says_nothing, false, false },
 	{ "takes requests and answers none", never_answers, false, false },
+	{ "answers questions and obeys no order", answers_questions, false, false },
 	{ "answers and never gives memory back", never_completes, false, true },
 	{ "reads nothing", NULL, true, false },
 };

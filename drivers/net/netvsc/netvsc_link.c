@@ -362,6 +362,12 @@ netvsc_link_restore(struct netvsc_device *dev)
 	return first;
 }
 
+/* What the link was like, and the least MTU that is as good. */
+struct link_before {
+	uint16_t mtu, mtu_min;
+	unsigned int queues;
+};
+
 /* A host may let more through than asked, never less than `mtu_min`. */
 static int
 reopen_as(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
@@ -386,25 +392,39 @@ reopen_as(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
 	return ret;
 }
 
+/* As it was. A host that kept us waiting is not waited for as long again, whatever
+ * it says meanwhile: it may answer some requests and others not. */
+static int
+go_back(struct netvsc_device *dev, struct vmbus_device *vmbus,
+	const struct link_before *before, bool hurry)
+{
+	uint32_t wait_ms = 0;
+	int ret;
+
+	if (hurry)
+		wait_ms = netvsc_xact_hurry(dev);
+	ret = reopen_as(dev, vmbus, before->mtu, before->mtu_min, before->queues);
+	if (hurry)
+		netvsc_xact_relax(dev, wait_ms);
+	return ret;
+}
+
 int
 netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
 	unsigned int queues)
 {
-	unsigned int queues_before;
-	uint16_t mtu_before, mtu_min;
+	struct link_before before;
 	int ret, back = 0;
 
 	netvsc_xact_lock(dev);
-	mtu_before = dev->mtu;
-	mtu_min = RTE_MIN(dev->mtu, dev->host.mtu);
-	queues_before = RTE_MAX(dev->channel_count, 1);
+	before = (struct link_before){ .mtu = dev->mtu, .queues = RTE_MAX(dev->channel_count, 1),
+		.mtu_min = RTE_MIN(dev->mtu, dev->host.mtu) };
 	netvsc_link_close(dev, vmbus);
-	/* To a new channel it owes a new answer; if it owes that too, going back does
-	 * not wait for it as long again. */
+	/* To a new channel it owes a new answer. */
 	netvsc_xact_listen(dev);
 	ret = reopen_as(dev, vmbus, mtu, mtu, queues);
 	if (ret < 0)
-		back = reopen_as(dev, vmbus, mtu_before, mtu_min, queues_before);
+		back = go_back(dev, vmbus, &before, ret == -ETIMEDOUT);
 	if (back < 0)
 		NETVSC_LOG(ERR, control, "%s: reopen failed and so did going back: %s; the port is"
 			" out of use until it is reset", dev->name, strerror(-back));

@@ -63,6 +63,8 @@ device_watch(struct netvsc_device *dev)
 	    __atomic_load_n(&notified->removed_told, __ATOMIC_SEQ_CST) != 0 ||
 	    vmbus_device_present(vmbus))
 		return;
+	NETVSC_LOG(NOTICE, init, "%s: the host took the device away, or it was bound to another"
+		" driver, while it was not watched", dev->name);
 	if (dev->vmbus != NULL)
 		__atomic_store_n(&dev->vmbus->gone, 1, __ATOMIC_SEQ_CST);
 	netvsc_event_removed(dev);
