@@ -208,46 +208,6 @@ only_the_first_request_to_a_silent_host_waits_as_long_as_a_slow_one_may_take(voi
 }
 
 /* Conformance: 25. */
-static void
-a_host_that_is_heard_again_has_as_long_as_before(void **state)
-{
-	const struct silence *nothing = &silences[0];
-	struct fake_data *d = port_start();
-	const uint32_t speed = 400000000;
-	struct rte_mbuf *pkts[4];
-
-	(void)state;
-	silent(d, nothing);
-	EXPECT(d, nothing, "first", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
-	EXPECT(d, nothing, "second", all_multicast(d->eth), -ETIMEDOUT, 0, SHORT_MS + LOOK_MS);
-	/* By itself it says something: whoever drains the channel hears it. */
-	fake_host_indicate(NDIS_STATUS_LINK_SPEED_CHANGE, &speed, sizeof(speed));
-	assert_int_equal(fake_rx(d, pkts, 4), 0);
-	EXPECT(d, nothing, "third", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
-	silent(d, NULL);
-	EXPECT(d, nothing, "answered", promiscuous(d->eth), 0, 0, LOOK_MS);
-	silent(d, nothing);
-	EXPECT(d, nothing, "fourth", mac_address(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
-	silent(d, NULL);
-	port_stop(d);
-}
-
-static void
-a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has(void **state)
-{
-	const struct silence *nothing = &silences[0];
-	struct fake_data *d = port_start();
-
-	(void)state;
-	silent(d, nothing);
-	EXPECT(d, nothing, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, SHORT_MS, STOP_MS);
-	EXPECT(d, nothing, "request", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
-	silent(d, NULL);
-	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
-	receives_and_sends(d);
-	port_stop(d);
-}
-
 /* Conformance: 25, 50. */
 static void
 a_filter_that_a_host_set_without_an_answer_is_not_taken_for_the_one_before(void **state)
@@ -441,6 +401,47 @@ closing_a_link_that_lent_waits_for_frames_that_another_port_sends(void **state)
 		assert_int_equal(netvsc_ethdev_settle(d->eth), 0);
 		fake_data_stop(d);
 	}
+}
+
+/* Conformance: 25. */
+static void
+a_host_that_is_heard_again_has_as_long_as_before(void **state)
+{
+	const struct silence *nothing = &silences[0];
+	struct fake_data *d = port_start();
+	const uint32_t speed = 400000000;
+	struct rte_mbuf *pkts[4];
+
+	(void)state;
+	silent(d, nothing);
+	EXPECT(d, nothing, "first", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	EXPECT(d, nothing, "second", all_multicast(d->eth), -ETIMEDOUT, 0, SHORT_MS + LOOK_MS);
+	/* By itself it says something: whoever drains the channel hears it. */
+	fake_host_indicate(NDIS_STATUS_LINK_SPEED_CHANGE, &speed, sizeof(speed));
+	assert_int_equal(fake_rx(d, pkts, 4), 0);
+	EXPECT(d, nothing, "third", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	EXPECT(d, nothing, "answered", promiscuous(d->eth), 0, 0, LOOK_MS);
+	silent(d, nothing);
+	EXPECT(d, nothing, "fourth", mac_address(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	port_stop(d);
+}
+
+static void
+a_stop_that_was_not_answered_does_not_shorten_what_a_slow_host_has(void **state)
+{
+	const struct silence *nothing = &silences[0];
+	struct fake_data *d = port_start();
+
+	(void)state;
+	silent(d, nothing);
+	EXPECT(d, nothing, "stop", d->eth->dev_ops->dev_stop(d->eth), 0, SHORT_MS, STOP_MS);
+	EXPECT(d, nothing, "request", promiscuous(d->eth), -ETIMEDOUT, FULL_MS, FULL_MS + LOOK_MS);
+	silent(d, NULL);
+	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
+	receives_and_sends(d);
+	port_stop(d);
 }
 
 int

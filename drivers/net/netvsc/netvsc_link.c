@@ -182,7 +182,7 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 	netvsc_event_opened(dev);
 	/* From the first message on: what is revoked must not be touched. */
 	if (vmbus->removed != NULL && vmbus_device_watch(vmbus, vmbus->removed) < 0)
-		NETVSC_LOG(WARNING, init, "%s: its removal by the host will not be noticed: raise the"
+		NETVSC_LOG(WARNING, init, "%s: its removal by the host will be noticed late: raise the"
 			" limit of open files (ulimit -n)", dev->name);
 	addresses_set(dev, vmbus);
 	dev->epoch++;

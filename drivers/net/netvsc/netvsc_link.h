@@ -33,7 +33,7 @@ int netvsc_link_open_channels(struct netvsc_device *dev, struct vmbus_device *vm
  * then sends all settings again; dev->vmbus and the buffers move. -EINVAL if the
  * host allows a smaller MTU only. Where it fails, the link is opened again as it
  * was; if that fails too, it is closed, netvsc_xact_alive() says -ENODEV, and
- * removal is no longer watched for. Another reopen may try again.
+ * removal is noticed a second late. Another reopen may try again.
  */
 int netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, uint16_t mtu,
 	unsigned int queues);
