@@ -74,6 +74,7 @@ KERNEL_FIELDS = {
     "ring_late": "``ring`` appears after the uio device",
     "ring_attr_real_size": "``ring`` has its real size (else 4 MiB)",
     "ring_attr_primary": "the primary channel has a ``ring``",
+    "subchannels": "subchannels are opened, each with a ``ring``",
     "ring_bytes": "rings of the primary, both directions",
     "subchannel_ring_bytes": "rings of a subchannel",
     "masks_at_open": "the kernel masks interrupts at open",

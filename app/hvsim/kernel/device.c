@@ -198,7 +198,7 @@ on_subchannel_open(void *arg)
 	int ret;
 
 	/* A kernel whose device is not open waits for nothing: it stays closed. */
-	if (device->primary->state != KERN_CHANNEL_OPEN)
+	if (device->primary->state != KERN_CHANNEL_OPEN || !device->vm->profile->subchannels)
 		return;
 	ret = shm_create(&channel->ring, "subchannel ring",
 		device->vm->profile->subchannel_ring_bytes);

@@ -29,13 +29,14 @@
 #include "../guest/guest_proto.h"
 #include "../transport.h"
 
-/* Kernel profiles: 4.18, 5.15, 6.1, 6.1.158, 6.12.41, 6.18 (newest, default). */
+/* Kernel profiles: 4.16, 4.18, 5.15, 6.1, 6.1.158, 6.12.41, 6.18 (newest, default). */
 struct kern_profile {
 	const char *name;
 	const char *about;
 	bool ring_late;                 /* `ring` appears after the uio device */
 	bool ring_attr_real_size;       /* else its size is said to be 4 MiB */
 	bool ring_attr_primary;         /* the primary channel has a `ring` too */
+	bool subchannels;               /* opened, each with a `ring` */
 	uint32_t ring_bytes;            /* both directions, primary */
 	uint32_t subchannel_ring_bytes;
 	bool masks_at_open;             /* the kernel stores interrupt_mask = 1 */

@@ -23,12 +23,25 @@
 
 static const struct kern_profile profiles[] = {
 	{
+		/* The first whose uio_hv_generic is of use ("single queue; no `ring`
+		 * files"): subchannels that the host grants get a folder and are never
+		 * opened. No driver_override, which came with 4.18. */
+		.name = "4.16",
+		.about = "before 4.17: one queue, no ring files, no driver_override",
+		.ring_bytes = RINGS_512_PAGES,
+		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
+		.masks_at_open = true,
+		.control_page_bytes = HV_PAGE_BYTES,
+		.attrs_need_open = true,
+	},
+	{
 		/* First with driver_override; subchannels and `ring` since 4.17, the
 		 * primary's since 9ab877a6ccf8. channels/N attributes are EINVAL until
 		 * open (noted for 5.x); channels/N/cpu became writable in 5.8. */
 		.name = "4.18",
 		.about = "first with driver_override; ring file early, masks set by the kernel",
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_512_PAGES,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.masks_at_open = true,
@@ -41,6 +54,7 @@ static const struct kern_profile profiles[] = {
 		.name = "5.15",
 		.about = "5.15 before 5.15.195: ring file early, masks set by the kernel",
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_512_PAGES,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.masks_at_open = true,
@@ -55,6 +69,7 @@ static const struct kern_profile profiles[] = {
 		.name = "6.1",
 		.about = "6.1 before 6.1.156: ring file early, masks set by the kernel",
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_512_PAGES,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.masks_at_open = true,
@@ -72,6 +87,7 @@ static const struct kern_profile profiles[] = {
 		.about = "6.1.156-6.1.158: masks left to user space, subchannel interrupts oops",
 		.ring_late = true,
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_512_PAGES,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.control_page_bytes = HV_PAGE_BYTES,
@@ -88,6 +104,7 @@ static const struct kern_profile profiles[] = {
 		.ring_late = true,
 		.ring_attr_real_size = true,
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_512_PAGES,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.masks_at_open = true,
@@ -104,6 +121,7 @@ static const struct kern_profile profiles[] = {
 		.ring_late = true,
 		.ring_attr_real_size = true,
 		.ring_attr_primary = true,
+		.subchannels = true,
 		.ring_bytes = RINGS_ALIGNED,
 		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
 		.irqcontrol_all = true,

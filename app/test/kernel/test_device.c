@@ -294,6 +294,34 @@ the_ring_file_is_early_or_late_as_the_kernel_has_it(void **state)
 }
 
 static void
+before_4_17_no_subchannel_is_opened_and_nothing_has_a_ring_file(void **state)
+{
+	static const char *const missing[] = { "channels/1/ring", "channels/2/ring",
+		"driver_override" };
+	char path[256];
+	int ret;
+
+	(void)state;
+	fixture_start(&f, "4.16");
+	fixture_offer(&f, true);
+	assert_int_equal(kern_device_open(f.device), 0);
+	fixture_subchannel(&f, 1);
+	clock_advance(1000 * MS);
+	assert_int_equal(f.channel[0].opened, 1);
+	assert_int_equal(f.channel[1].opened, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(missing); i++) {
+		snprintf(path, sizeof(path), "/sys/bus/vmbus/devices/%s/%s", f.device->guid, missing[i]);
+		assert_int_equal(access(on_disk(f.vm, path), F_OK), -1);
+		assert_null(kern_ring_by_path(f.vm, path));
+	}
+	snprintf(path, sizeof(path), "/sys/bus/vmbus/devices/%s/channels/2/subchannel_id",
+		f.device->guid);
+	guest_read(f.vm, path, &ret);
+	assert_int_equal(ret, -EINVAL);
+	fixture_stop(&f);
+}
+
+static void
 a_rescinded_device_lives_until_its_last_file_is_released(void **state)
 {
 	struct kern_device *old;
@@ -514,6 +542,7 @@ main(void)
 			a_subchannel_rescinded_alone_keeps_ring_and_folder_until_the_device_is_closed),
 		cmocka_unit_test(a_host_may_rescind_subchannels_while_they_are_closed),
 		cmocka_unit_test(the_ring_file_is_early_or_late_as_the_kernel_has_it),
+		cmocka_unit_test(before_4_17_no_subchannel_is_opened_and_nothing_has_a_ring_file),
 		cmocka_unit_test(a_rescinded_device_lives_until_its_last_file_is_released),
 		cmocka_unit_test(a_thousand_rescinds_and_reoffers_leak_nothing),
 		cmocka_unit_test(a_vm_that_is_destroyed_with_everything_open_leaves_nothing),

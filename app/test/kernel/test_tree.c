@@ -189,6 +189,8 @@ every_kernel_profile_shows_the_files_of_its_kernel(void **state)
 
 	(void)state;
 	while ((profile = kern_profile_next(profile)) != NULL) {
+		if (!profile->subchannels)      /* test_device.c */
+			continue;
 		assert_string_equal(profile->name, rows[seen].name);
 		start_open(profile->name, true);
 		for (unsigned int i = 0; i < ARRAY_SIZE(device_files); i++)

@@ -3,6 +3,7 @@
 come and go while a program runs. Kernels are hvsim's profiles; where a kernel
 shows what no profile does, the test writes it into the guest's sysfs tree."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, NO_HUGE, Done, cannot, need_program, wait_until
+from ops import Ops
 from test_builtin import echo_ok
 from test_driver import arriving, forwarder, no_violations, ours
 from test_protocol import KERNELS
@@ -367,6 +369,38 @@ def test_rings_of_each_kernels_sizes_wrap_under_traffic(machine, plugin, kernel)
                        ours(plugin, "--queues", "4", "--rounds", "1", "--repeat", "16"))
     echo_ok(done, 1)
     assert done.nic()["opens"] == 4
+
+
+@pytest.mark.full
+@pytest.mark.conformance(8)
+def test_a_kernel_without_ring_files_leaves_one_queue_and_says_which_file_is_missing(machine,
+                                                                                    plugin):
+    """Linux before 4.17 opens no subchannel that a host grants. What was refused
+    is the port's limit from then on."""
+    server = machine.serve(["--strict", "--kernel", "4.16", "--nic", f"guid={A},queues=4",
+                            "--nic", f"guid={B},queues=1"])
+    ops = Ops(server, plugin)
+    assert ops.ok("info", 0)["rx_queues"] == 4
+    ops.up(0, 1)
+    assert "did not appear" not in ops.said()
+    ops.ok("stop", 0)
+    for _ in range(2):
+        assert ops.call("configure", 0, 4, 4)["ret"] in (-errno.ENOSPC, -errno.EINVAL)
+        assert ops.ok("info", 0)["rx_queues"] == 1
+    missing = [line for line in ops.said().splitlines() if "did not appear" in line]
+    assert len(missing) == 1, missing
+    assert f"{A}: 0 of 3 subchannels: /sys/bus/vmbus/devices/{A}/channels/" in missing[0]
+    assert "/ring did not appear" in missing[0] and "kernels before 4.17 make none" in missing[0]
+    assert (f"{A}: configure: 4 queues wanted, host and kernel opened 1 channels; configure no"
+            " more than that") in ops.said()
+    ops.up(0, 1)
+    ops.up(1, 1)
+    assert ops.reach(1, 0, ops.ok("mac", 0)["mac"]) == 5
+    for port in (0, 1):
+        ops.ok("stop", port)
+        ops.ok("close", port)
+    ops.end()
+    no_violations(server)
 
 
 # ---- addresses ----

@@ -58,6 +58,20 @@ def test_a_nic_changes_hands_and_back_on_each_kernel(machine, kernel):
     assert bound(server)[0] == "uio_hv_generic"
 
 
+@pytest.mark.full
+def test_before_driver_override_a_nic_changes_hands_by_its_class(machine):
+    server = machine.serve(["--kernel", "4.16", *NIC])
+
+    def driver():
+        return json.loads(server.exec([BIND, "list", "--json"]).ok().out)[0]["driver"]
+    assert driver() == "uio_hv_generic"
+    for _ in range(2):
+        server.exec([BIND, "unbind", GUID]).ok()
+        assert driver() == "hv_netvsc"
+        server.exec([BIND, "bind", GUID]).ok()
+        assert driver() == "uio_hv_generic"
+
+
 @pytest.mark.quick
 def test_a_nic_that_the_kernel_does_not_bind_stays_where_it_was(machine):
     """Kernels before 6.12 take no NIC without a monitor."""

@@ -278,8 +278,8 @@ missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int 
 		    device->shared->channel[channels[i].index] == NULL)
 			snprintf(id, sizeof(id), "%u", channels[i].relid);
 	VMBUS_LOG(NOTICE, "%s: %u of %u subchannels: %s/%s/channels/%s/ring did not appear, or"
-		" cannot be mapped", device->name, open, count, VMBUS_SYSFS_DEVICES,
-		device->sysfs.name, id);
+		" cannot be mapped%s", device->name, open, count, VMBUS_SYSFS_DEVICES,
+		device->sysfs.name, id, open == 0 ? "; kernels before 4.17 make none" : "");
 }
 
 static uint64_t
