@@ -77,6 +77,7 @@ struct fake_settings {
 	bool absent;                /* the device cannot be opened: it is gone */
 	bool taken;                 /* the open device is gone, which nobody has noticed yet */
 	bool answer_first;          /* RNDIS answers come before the completion */
+	int watch_error, alarm_error;   /* what asking the bus or EAL for these returns */
 };
 
 struct fake_held;

@@ -266,9 +266,9 @@ int
 vmbus_device_watch(struct vmbus_device *device, void (*removed)(struct vmbus_device *device))
 {
 	device->removed = removed;
-	device->watched = true;
-	fake_host->watched = true;
-	return 0;
+	device->watched = fake_host->set.watch_error == 0;
+	fake_host->watched = device->watched;
+	return fake_host->set.watch_error;
 }
 
 void
@@ -286,7 +286,7 @@ rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket
 	void *p;
 
 	RTE_SET_USED(type);
-	RTE_SET_USED(socket);
+	fake_memory.on_node[RTE_MIN((unsigned int)(socket + 1), RTE_DIM(fake_memory.on_node) - 1)]++;
 	if (fake_memory.left != UINT64_MAX && fake_memory.left-- == 0) {
 		fake_memory.left = UINT64_MAX;
 		fake_memory.failed = true;
@@ -312,6 +312,12 @@ rte_malloc(const char *type, size_t size, unsigned int align)
 	return rte_zmalloc_socket(type, size, align, SOCKET_ID_ANY);
 }
 
+void *
+rte_zmalloc(const char *type, size_t size, unsigned int align)
+{
+	return rte_zmalloc_socket(type, size, align, SOCKET_ID_ANY);
+}
+
 void
 rte_free(void *p)
 {
@@ -333,6 +339,8 @@ rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback cb, void *arg)
 {
 	unsigned int i = 0;
 
+	if (fake_host->set.alarm_error != 0)
+		return fake_host->set.alarm_error;
 	while (fake_host->alarm[i].call != NULL)
 		i++;
 	assert_true(i < RTE_DIM(fake_host->alarm));

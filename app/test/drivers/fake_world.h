@@ -49,6 +49,7 @@ extern struct fake_memory {
 	uint64_t left;                  /* UINT64_MAX: none fails */
 	bool failed;
 	uint64_t out;
+	uint64_t on_node[3];            /* asked for: on any NUMA node, on 0, on 1 */
 } fake_memory;
 
 /* Puts a packet into the ring to the guest. */

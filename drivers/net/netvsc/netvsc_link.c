@@ -188,10 +188,10 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 	dev->epoch++;
 	netvsc_xact_reset(dev);
 	ret = netvsc_channel_open(dev, 0);
-	if (ret == 0)
-		dev->channel_count = 1;
-	if (ret == 0)
-		ret = netvsc_link_attach(dev);
+	if (ret < 0)
+		return step_failed(dev, "opening the main channel", ret, MEMORY);
+	dev->channel_count = 1;
+	ret = netvsc_link_attach(dev);
 	if (ret == 0)
 		ret = netvsc_link_open_channels(dev, vmbus, queues);
 	return ret;
