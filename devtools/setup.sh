@@ -23,7 +23,8 @@ tests=(libcmocka-dev python3 python3-pytest python3-scapy iproute2 iputils-ping 
 	tcpdump procps util-linux)
 # Used by the full tier and the linters.
 full=(binutils clang libclang-rt-14-dev llvm valgrind universal-ctags shellcheck git gdb gcovr
-	python3-sphinx python3-myst-parser strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+	python3-sphinx python3-myst-parser strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	libunbound8)                  # of devtools/fetch-openvswitch
 # Plots of `netvsc-perf compare --html`.
 plots=(python3-matplotlib)
 # Guests that are whole kernels (devtools/guest.sh), and what they have on board.
