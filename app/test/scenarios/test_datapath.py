@@ -344,6 +344,63 @@ def test_received_tags_are_stripped_or_kept_whatever_the_host_tells(machine, plu
     assert seen[6]["data"] == base.hex() and "VLAN" not in flags_of(seen[6])
 
 
+# ---- two tags ----
+
+QINQ = 1 << 49                  # RTE_MBUF_F_TX_QINQ
+
+
+def doubly_tagged(size, outer=0x88a8):
+    """A frame of so many bytes with two tags; 0x88a8 is no tag to hosts."""
+    head = bytes(Ether(**MACS))[:12]
+    head += struct.pack(">HHHH", outer, 0xe064, 0x8100, 0x2007)
+    ip = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=7, dport=9) / Raw(content(size - 50))
+    return head + b"\x08\x00" + bytes(ip)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(30, 32)
+@pytest.mark.parametrize("host", ["ws2022", "openvmm", "ws2008"])
+@pytest.mark.parametrize("strip", [True, False])
+def test_an_outer_tag_of_qinq_stays_in_received_frames_which_are_of_that_type(machine, plugin,
+                                                                             host, strip):
+    frames = [doubly_tagged(size) for size in (64, 65, 700, 1514)]
+    _, result = receive_case(machine, plugin, host, frames, RX["VLAN"] if strip else 0)
+    for received, frame in zip(result["frames"], frames):
+        assert received["data"] == frame.hex()
+        assert not {"VLAN", "VLAN_STRIPPED", "QINQ", "QINQ_STRIPPED"} & flags_of(received)
+        assert "L2_ETHER_QINQ" in received["ptype"], received["ptype"]
+    assert result["stats"]["ipackets"] == len(frames) and result["stats"]["ierrors"] == 0
+
+
+@pytest.mark.full
+@pytest.mark.conformance(39, 41)
+@pytest.mark.parametrize("host", ["ws2022", "openvmm", "ws2012"])
+def test_frames_of_two_tags_are_sent_as_they_are_and_inserting_two_is_refused(machine, plugin,
+                                                                             host):
+    """A tag of type 0x8100 that stands first goes beside the frame, and what is
+    behind it counts for the MTU: one tag of the outer type 0x8100, two of 0x88a8."""
+    out = machine.path("qinq.pcapng")
+    good = [doubly_tagged(size) for size in (64, 700, 1514)] + [doubly_tagged(1518, 0x8100)]
+    long = [doubly_tagged(1515), doubly_tagged(1519, 0x8100)]
+    asking = [Sent(doubly_tagged(64), QINQ), Sent(doubly_tagged(64), QINQ | VLAN, tci=5),
+              Sent(doubly_tagged(64), V4 | UDP_CSUM, l2=22, l3=20),
+              Sent(doubly_tagged(64, 0x8100), V4 | UDP_CSUM, l2=22, l3=20)]
+    for options in ([], ["--unprepared"]):
+        done, result = run_script(machine, plugin, f"port=[pcap:record={out}]", host=host,
+                                  frames=[*map(Sent, good), *map(Sent, long), *asking],
+                                  tx=TX["VLAN"] | TX["UDP"], options=options)
+        assert [bytes(p) for p in rdpcap(str(out))] == good
+        assert done.nic()["tx_vlan"] == 1 and result["stats"]["opackets"] == len(good)
+        if options:
+            xstats = result["xstats"]
+            assert (xstats["tx_q0_rejected"], xstats["tx_q0_bad_offloads"]) == (2, 4), xstats
+        else:
+            assert [f["refused"] for f in result["frames"]] == \
+                ["Invalid argument"] * 2 + ["Operation not supported"] * 2 + \
+                ["Invalid argument"] * 2
+
+
+
 @pytest.mark.quick
 @pytest.mark.conformance(29, 32)
 @pytest.mark.parametrize("host", ["ws2022", "ws2012r2"])
