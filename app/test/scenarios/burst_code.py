@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reads objdump's listing of the plugin: where instructions are that lock the
-bus, and where functions begin and end."""
+bus, where functions begin and end, and what they reach."""
 
 import re
 
@@ -58,3 +58,29 @@ def entries_and_ends(listing, names, parts):
         elif code and function in (*names, *parts) and re.match(r"(repz )?ret", code.group(2)):
             ends.append(int(code.group(1), 16))
     return enters, ends
+
+
+def reached(listing, names):
+    """All that these functions call or jump to within the plugin: {name: lines}."""
+    functions, function = {}, None
+    for line in listing.splitlines():
+        label, code = LABEL.match(line), INSTRUCTION.match(line)
+        if label:
+            function = functions.setdefault(label.group(2), [])
+        elif code:
+            function.append(code.group(2))
+    found, todo = {}, list(names)
+    while todo:
+        name = todo.pop()
+        if name in found or name not in functions:
+            continue
+        found[name] = functions[name]
+        for text in functions[name]:
+            to = re.match(r"(?:call|j\w+) +[0-9a-f]+ <([^+>]+)", text)
+            todo += [to.group(1)] if to else []
+    return found
+
+
+def addresses(lines):
+    """What instructions name relative to themselves."""
+    return {int(at, 16) for text in lines for at in re.findall(r"\(%rip\).*# ([0-9a-f]+)", text)}

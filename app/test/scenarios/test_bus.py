@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BUILD, NO_HUGE, Done, cannot, need_program, wait_until
+from burst_code import addresses, reached
+from conftest import BUILD, NO_HUGE, Done, cannot, need_program, run, wait_until
 from ops import Ops
 from test_builtin import echo_ok
 from test_driver import arriving, forwarder, no_violations, ours
@@ -480,6 +481,30 @@ def test_a_burst_takes_one_lock_pair_two_fences_and_one_signal_at_most(
     pool = sum("pool unlock" in did for did in bursts["netvsc_tx_burst"])
     assert pool <= len(bursts["netvsc_tx_burst"]) / 32
     assert not any("pool unlock" in did for did in bursts["netvsc_rx_burst"])
+
+
+@pytest.mark.full
+def test_bursts_reach_no_memory_of_one_process_alone_but_its_descriptors_and_log_types(plugin):
+    """What a secondary process would not find: static variables of the plugin, by
+    whatever a burst can call there."""
+    need_program("objdump")
+    need_program("nm")
+    code = run(["objdump", "-d", "--no-show-raw-insn", plugin]).ok().out
+    functions = reached(code, ("netvsc_rx_burst", "netvsc_tx_burst"))
+    assert {"netvsc_poll", "netvsc_rx_deliver", "netvsc_tx_submit", "vmbus_channel_signal"} <= \
+        set(functions)
+    named = addresses(line for lines in functions.values() for line in lines)
+    headers = run(["objdump", "-h", plugin]).ok().out
+    sections = {words[1]: (int(words[3], 16), int(words[2], 16)) for words in
+                map(str.split, headers.splitlines()) if len(words) == 7 and words[0].isdigit()}
+    writable = [range(at, at + size) for at, size in (sections[".data"], sections[".bss"])]
+    symbols = [words for words in map(str.split, run(["nm", "-S", plugin]).ok().out.splitlines())
+               if len(words) == 4]
+    used = {next((name for at, size, _, name in symbols
+                  if 0 <= where - int(at, 16) < int(size, 16)), hex(where))
+            for where in named if any(where in part for part in writable)}
+    assert "channel_fds" in used
+    assert {name for name in used if not name.startswith("netvsc_logtype_")} == {"channel_fds"}
 
 
 @pytest.mark.full

@@ -38,6 +38,8 @@ def test_the_demo_forwards_and_loses_nothing(tmp_path, root):
     received = r"\d[\d,]*" if root else r"[1-9][\d,]*"
     queues = re.findall(rf"^  0 -> 1, (\d) +{received} +[\d,]+ +0 +\d+\.\d{{3}}$", out, re.M)
     assert queues == ["0", "1", "2", "3"], out
+    assert re.search(r"^  cycles per packet: [1-9][\d,]* ", out, re.M), out
+    assert "bind the NIC to uio_hv_generic and run the same command without hvsim" in out
     assert not list(tmp_path.iterdir()), "it leaves nothing"
 
 
