@@ -55,6 +55,7 @@ static struct {
 	int uio_flags;              /* how /dev/uioN is opened */
 	int events_result;          /* of the next read */
 	unsigned int opens, removed, reads, in_handler;
+	unsigned int memory_fails;  /* which allocation is not there; 0: none */
 	int event_fd;               /* in the place of /dev/uioN's own events */
 	/* Who opens a device sleeps on a clock of the test's: this many ns more each time,
 	 * and is told when. 0: on the real one. */
@@ -112,10 +113,13 @@ device_sleep(const struct timespec *pause, struct timespec *left)
 void *
 rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
 {
-	void *p = aligned_alloc(align, (size + align - 1) / align * align);
+	void *p;
 
 	(void)type;
 	(void)socket;
+	if (world.memory_fails != 0 && --world.memory_fails == 0)
+		return NULL;
+	p = aligned_alloc(align, (size + align - 1) / align * align);
 	if (p != NULL)
 		memset(p, 0, size);
 	return p;
@@ -267,6 +271,61 @@ a_wrong_map_is_one_error_that_names_it_and_leaks_nothing(void **state)
 		assert_int_equal(lines_with("\n"), 10);
 		assert_null(device.shared);
 	}
+}
+
+static void unbound(void) { fake_tree_drop(A "/uio"); }
+static void no_file(void) { fake_tree_drop("dev/uio7"); }
+static void read_only(void) { world.uio_flags = O_RDONLY; }
+static void no_shared(void) { world.memory_fails = 1; }
+static void no_channel(void) { world.memory_fails = 2; }
+static void odd_rings(void) { fake_tree_put("0x4008\n", A "/uio/uio7/maps/map0/size"); }
+static void other_map(void) { fake_tree_put("other\n", A "/uio/uio7/maps/map1/name"); }
+
+static void
+no_slot(void)
+{
+	while (vmbus_channel_fd_claim(-1) >= 0)
+		;
+}
+
+/* Conformance: 3. */
+static void
+each_step_of_opening_that_fails_says_device_answer_and_what_to_try(void **state)
+{
+	static const struct {
+		void (*lacks)(void);
+		int ret;
+		const char *says;
+	} rows[] = {
+		{ no_shared, -ENOMEM, "its shared state: Cannot allocate memory; give EAL more memory (-m)" },
+		{ unbound, -ENODEV, "not bound to uio_hv_generic, any more: No such device; bind it again" },
+		{ other_map, -EPROTO, "uio7/maps/map1: expected \"int_page\" and its size: Protocol error;"
+			" another kernel than the driver knows? Report it, with what is in that folder" },
+		{ no_file, -ENOENT, "open /dev/uio7: No such file or directory; it takes root, or read and"
+			" write permission" },
+		{ read_only, -EACCES, "map /dev/uio7: Permission denied; if memory is locked, raise"
+			" RLIMIT_MEMLOCK" },
+		{ odd_rings, -EINVAL, "main channel 14: Invalid argument; its rings make no sense: bind it"
+			" again" },
+		{ no_channel, -ENOMEM, "main channel 14: Cannot allocate memory; give EAL more memory (-m)" },
+		{ no_slot, -ENOSPC, "main channel 14: No space left on device; another process for some of"
+			" the devices" },
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		int ret;
+
+		teardown(state);
+		assert_int_equal(setup(state), 0);
+		rows[i].lacks();
+		ret = vmbus_device_open(&device);
+		if (ret != rows[i].ret || strncmp(logged(), "VMBUS: " A ": ", strlen("VMBUS: " A ": ")) != 0 ||
+		    lines_with(rows[i].says) != 1 || lines_with("\n") != 1)
+			fail_msg("\"%s\": %d, %s", rows[i].says, ret, logged());
+		assert_null(device.shared);
+	}
+	for (unsigned int slot = 0; slot < VMBUS_CHANNEL_FD_SLOTS; slot++)
+		vmbus_channel_fd_release(slot);
 }
 
 /* Conformance: 3. */
@@ -782,6 +841,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_wrong_map_is_one_error_that_names_it_and_leaks_nothing),
+		CASE(each_step_of_opening_that_fails_says_device_answer_and_what_to_try),
 		CASE(a_device_that_another_process_drives_is_refused_until_that_one_is_gone),
 		CASE(opening_and_closing_leaves_no_descriptor_and_no_mapping),
 		CASE(a_map_that_is_kept_stays_as_it_was_and_the_device_is_closed_nevertheless),

@@ -114,6 +114,18 @@ device_maps(struct vmbus_device *device)
 }
 
 static int
+main_channel_failed(const struct vmbus_device *device, int ret)
+{
+	const char *advice = ret == -ENOMEM ? "give EAL more memory (-m)" :
+		ret == -ENOSPC ? "another process for some of the devices" :
+		"its rings make no sense: bind it again";
+
+	VMBUS_LOG(ERR, "%s: main channel %u: %s; %s", device->name, device->sysfs.relid,
+		strerror(-ret), advice);
+	return ret;
+}
+
+static int
 device_main_channel(struct vmbus_device *device)
 {
 	struct vmbus_shared *shared = device->shared;
@@ -124,7 +136,7 @@ device_main_channel(struct vmbus_device *device)
 	int slot = vmbus_channel_fd_claim(device->fd);
 
 	if (slot < 0)
-		return slot;
+		return main_channel_failed(device, slot);
 	shared->fd_slot = (uint16_t)slot;
 	shared->channel[0] = vmbus_channel_create(shared, &main_channel,
 		&shared->maps.map[UIO_MAP_RINGS], device->device.numa_node);
@@ -132,10 +144,7 @@ device_main_channel(struct vmbus_device *device)
 		int ret = -errno;
 
 		vmbus_channel_fd_release(shared->fd_slot);
-		VMBUS_LOG(ERR, "%s: main channel %u: %s", device->name, device->sysfs.relid,
-			ret == -EPROTO || ret == -EINVAL ? "its rings make no sense;"
-			" bind it again" : strerror(-ret));
-		return ret;
+		return main_channel_failed(device, ret);
 	}
 	return 0;
 }
@@ -149,8 +158,11 @@ vmbus_device_open(struct vmbus_device *device)
 		return -EBUSY;
 	device->shared = rte_zmalloc_socket("vmbus_device", sizeof(*device->shared),
 		RTE_CACHE_LINE_SIZE, device->device.numa_node);
-	if (device->shared == NULL)
+	if (device->shared == NULL) {
+		VMBUS_LOG(ERR, "%s: its shared state: %s; give EAL more memory (-m)", device->name,
+			strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	ret = device_refresh(device);
 	if (ret == 0)
 		ret = device_maps(device);
