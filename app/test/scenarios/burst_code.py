@@ -60,8 +60,9 @@ def entries_and_ends(listing, names, parts):
     return enters, ends
 
 
-def reached(listing, names):
-    """All that these functions call or jump to within the plugin: {name: lines}."""
+def reached(listing, names, but):
+    """All that these functions call or jump to within the plugin, except what begins
+    with `but`: {name: lines}."""
     functions, function = {}, None
     for line in listing.splitlines():
         label, code = LABEL.match(line), INSTRUCTION.match(line)
@@ -72,7 +73,7 @@ def reached(listing, names):
     found, todo = {}, list(names)
     while todo:
         name = todo.pop()
-        if name in found or name not in functions:
+        if name in found or name not in functions or name.startswith(but):
             continue
         found[name] = functions[name]
         for text in functions[name]:
