@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks which way includes point: hvsim shares only the wire headers with the
 driver and knows no DPDK; its parts see each other only through their contract
-headers; the guest library sees nothing but its protocol."""
+headers; the guest library sees nothing but its protocol. The NIC's driver sees the
+bus through one header, the bus knows no NIC, wire headers include none of ours, and
+what differs between DPDK's versions is in the two compat headers."""
 
 import pathlib
 import re
@@ -10,7 +12,10 @@ import sys
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
 HVSIM = TREE / "app" / "hvsim"
+DRIVERS = TREE / "drivers"
+DOOR = "drivers/bus/vmbus/vmbus_driver.h"
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
+VERSION = re.compile(r"\bRTE_VER(SION|_\w+)\b")
 WIRE = re.compile(r"drivers/(bus/vmbus/(vmbus_wire|uio_layout)|net/netvsc/(nvsp|rndis|ndis)_wire)\.h$")
 
 # part of hvsim -> what it may include from other parts ("part/" or one header)
@@ -64,9 +69,31 @@ def check_file(path):
     return errors
 
 
+def check_driver(path):
+    name, errors = path.relative_to(TREE).as_posix(), []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match, where = INCLUDE.match(line), f"{name}:{number}"
+        if VERSION.search(line) and not name.endswith("_compat.h"):
+            errors.append(f"{where}: versions of DPDK are for the compat headers")
+        if not match or match.group(1) == "<":
+            continue
+        target = own_parts(path.parent / match.group(2)) or match.group(2)
+        if WIRE.search(name):
+            errors.append(f"{where}: a wire header includes none of ours ({match.group(2)})")
+        elif name.startswith("drivers/net/") and target != DOOR and \
+                pathlib.PurePath(target).name.startswith(("vmbus_", "uio_")):
+            errors.append(f"{where}: of the bus only {DOOR} may be seen ({target})")
+        elif name.startswith("drivers/bus/") and "netvsc" in target:
+            errors.append(f"{where}: the bus knows no NIC ({target})")
+    return errors
+
+
 def main():
     files = sorted(p for p in HVSIM.rglob("*.[ch]"))
     errors = [e for p in files for e in check_file(p)]
+    drivers = sorted(DRIVERS.rglob("*.[ch]"))
+    errors += [e for p in drivers for e in check_driver(p)]
+    files += drivers
     print("\n".join(errors) if errors else f"layers: {len(files)} files are in order")
     return 1 if errors else 0
 
