@@ -24,8 +24,9 @@
 static const struct kern_profile profiles[] = {
 	{
 		/* The first whose uio_hv_generic is of use ("single queue; no `ring`
-		 * files"): subchannels that the host grants get a folder and are never
-		 * opened. No driver_override, which came with 4.18. */
+		 * files"): subchannels that the host grants are never opened. What their
+		 * folders hold is not noted; here it is that of 4.18, which cannot be read
+		 * while they are closed. No driver_override, which came with 4.18. */
 		.name = "4.16",
 		.about = "before 4.17: one queue, no ring files, no driver_override",
 		.ring_bytes = RINGS_512_PAGES,
