@@ -32,7 +32,8 @@ def test_the_demo_forwards_and_loses_nothing(tmp_path, root):
         need_root()
     status, (forwarded, lost, corrupted), out = demo(tmp_path, *([] if root else ["--no-root"]))
     assert (status, lost, corrupted) == (0, 0, 0), out
-    assert forwarded >= (1000 if root else 12000)
+    # How many is the machine's: a generator without processor time skips some.
+    assert forwarded >= (1000 if root else 3000)
     assert re.search(r"^ +[\d,]+ packets/s +[\d,]+ in all$", out, re.M), "live rates"
     # The generator's flows lead to all queues; those of a few TCP streams may not.
     received = r"\d[\d,]*" if root else r"[1-9][\d,]*"
