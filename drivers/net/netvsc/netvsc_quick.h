@@ -125,6 +125,35 @@ quick_copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 	memcpy(to + bytes - 16, &last, sizeof(last));
 }
 
+/* ---- frames ---- */
+
+/* What the host is told nothing about, and what nobody else holds: of lengths that
+ * were looked at, and from this pool. */
+static inline bool
+quick_usual(const struct rte_mbuf *m, const uint8_t *data, const struct rte_mempool *pool)
+{
+	return m->pool == pool && quick_single(m) && (m->ol_flags & QUICK_NOT) == 0 &&
+		!quick_tagged(data);
+}
+
+static inline size_t
+quick_padded(uint32_t bytes, uint32_t align_mask)
+{
+	return (QUICK_HEADER_BYTES + bytes + align_mask) & ~align_mask;
+}
+
+/* Header, frame, and padding, at most 7 bytes: the frame is written over the rest. */
+static inline void
+quick_put(uint8_t *to, const struct quick_header *header, size_t padded, const uint8_t *data,
+	uint32_t bytes)
+{
+	const uint64_t zero = 0;
+
+	memcpy(to + padded - sizeof(zero), &zero, sizeof(zero));
+	quick_header_put(to, header, (uint32_t)padded, bytes);
+	quick_copy(to + QUICK_HEADER_BYTES, data, bytes);
+}
+
 /* ---- runs ---- */
 
 /* What bounds a run of frames that are copied. */
@@ -152,18 +181,13 @@ quick_fill(const struct netvsc_txq *txq, struct netvsc_tx_message *msg, struct r
 		const struct rte_mbuf *m = pkts[n];
 		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 		const uint32_t bytes = m->data_len;
-		const size_t padded = (QUICK_HEADER_BYTES + bytes + align_mask) & ~align_mask;
-		const uint64_t zero = 0;
+		const size_t padded = quick_padded(bytes, align_mask);
 
-		if (unlikely(bytes - QUICK_MIN > bytes_span || m->pool != pool ||
-		    !quick_single(m) || (m->ol_flags & QUICK_NOT) != 0 || quick_tagged(data)))
+		if (unlikely(bytes - QUICK_MIN > bytes_span || !quick_usual(m, data, pool)))
 			break;
 		if (unlikely(to + bytes > end))
 			break;
-		/* The padding, at most 7 bytes: the frame is written over the rest. */
-		memcpy(to + padded - sizeof(zero), &zero, sizeof(zero));
-		quick_header_put(to, &header, (uint32_t)padded, bytes);
-		quick_copy(to + QUICK_HEADER_BYTES, data, bytes);
+		quick_put(to, &header, padded, data, bytes);
 		to += padded;
 		sum += bytes;
 	}

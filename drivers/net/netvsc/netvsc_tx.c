@@ -418,9 +418,10 @@ burst_publish(struct netvsc_txq *txq, struct netvsc_spent *spent, bool starved)
 	return signal;
 }
 
-/* The host can see the messages before any mbuf is freed. */
-uint16_t
-netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+/* Any burst, with the lock held, which it gives back. The host can see the messages
+ * before any mbuf is freed. */
+static inline uint16_t
+submit_locked(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct vmbus_channel *vmbus = txq->channel->vmbus;
 	struct tx_burst burst;
@@ -428,14 +429,9 @@ netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkt
 	uint32_t gone = 0, n;
 	bool signal;
 
-	if (unlikely(nb_pkts == 0)) {
-		netvsc_reap_all(txq, UINT32_MAX);
-		return 0;
-	}
 	burst.open.start = NULL;
 	burst.run_count = 0;
 	spent.count = 0;
-	rte_spinlock_lock(&vmbus->lock);
 	netvsc_reap(txq, &spent, UINT32_MAX);
 	do {
 		n = burst_fill(txq, &burst, pkts + gone, nb_pkts - gone);
@@ -455,4 +451,71 @@ netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkt
 	if (unlikely(signal))
 		vmbus_channel_signal(vmbus);
 	return (uint16_t)gone;
+}
+
+/* ---- a burst of one ---- */
+
+static __rte_noinline uint16_t
+submit_one_otherwise(struct netvsc_txq *txq, struct rte_mbuf **pkts)
+{
+	return submit_locked(txq, pkts, 1);
+}
+
+static inline bool
+one_usual(const struct netvsc_txq *txq, const struct rte_mbuf *m)
+{
+	return m->data_len <= txq->quick_max && m->data_len >= QUICK_MIN &&
+		quick_usual(m, rte_pktmbuf_mtod(m, const uint8_t *), m->pool);
+}
+
+/* Is there anything but a message to write and to publish? Then it is a burst like
+ * any other. */
+static inline bool
+one_alone(const struct netvsc_txq *txq)
+{
+	return txq->free_count > txq->low_water && txq->sections.count != 0 &&
+		__atomic_load_n(&txq->channel->tx_slots.done_head, __ATOMIC_RELAXED) == txq->done_tail;
+}
+
+/* A frame of the common kind, with nothing else to be done: applications that send
+ * one at a time do little else. All of it is known here, so that nothing is kept in
+ * memory on the way. */
+static inline uint16_t
+submit_one(struct netvsc_txq *txq, struct rte_mbuf **pkts)
+{
+	struct vmbus_channel *vmbus = txq->channel->vmbus;
+	struct rte_mbuf *m = pkts[0];
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct netvsc_tx_message msg;
+	struct quick_header header;
+	bool signal;
+
+	rte_spinlock_lock(&vmbus->lock);
+	if (unlikely(!one_alone(txq) || !tx_message_open(txq, &msg)))
+		return submit_one_otherwise(txq, pkts);
+	header = quick_header_load(txq);
+	msg.bytes = (uint32_t)quick_padded(m->data_len, txq->align_mask);
+	msg.frame_bytes = m->data_len;
+	msg.frames = 1;
+	quick_put(msg.start, &header, msg.bytes, data, msg.frame_bytes);
+	tx_message_close(txq, &msg);
+	signal = vmbus_tx_ring_publish(&vmbus->tx);
+	vmbus_channel_unlock(vmbus);
+	rte_mempool_put(m->pool, m);
+	if (unlikely(signal))
+		vmbus_channel_signal(vmbus);
+	return 1;
+}
+
+uint16_t
+netvsc_tx_submit(struct netvsc_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	if (nb_pkts == 1 && one_usual(txq, pkts[0]))
+		return submit_one(txq, pkts);
+	if (unlikely(nb_pkts == 0)) {
+		netvsc_reap_all(txq, UINT32_MAX);
+		return 0;
+	}
+	rte_spinlock_lock(&txq->channel->vmbus->lock);
+	return submit_locked(txq, pkts, nb_pkts);
 }
