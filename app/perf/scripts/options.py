@@ -83,7 +83,7 @@ def common(parser):
 
 def drivers(parser):
     parser.add_argument("--driver", type=listed(one_of(*DRIVERS)), default=("ours",),
-                        metavar="LIST", help="ours, builtin or both (default ours)")
+                        metavar="LIST", help="ours, builtin (default ours)")
 
 
 def open_output(name):
