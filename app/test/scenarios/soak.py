@@ -24,6 +24,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -43,8 +44,9 @@ UNDER_WAY = {"unread": 16384, "unsent": 8192}
 # What the host says it did not deliver.
 HOST_DROPS = ("rx_drop_no_section", "rx_drop_ring_full", "rx_drop_filter", "rx_drop_not_open",
               "rx_drop_length", "rx_drop_link")
+# "RX-error:" is a line of statistics, there when frames had to wait for mbufs.
 REFUSED = re.compile(r"(?im)^.*(?:\bfail|cannot|can't|invalid|unable|not supported|bad arg"
-                     r"|error(?!s)|panic|timed? ?out).*$")
+                     r"|(?<!RX-)error(?!s)|panic|timed? ?out).*$")
 
 
 class Broken(Exception):
@@ -538,6 +540,8 @@ def main():
     parser.add_argument("--every", type=int, help="operations between two rests")
     parser.add_argument("--faults", action="store_true", help="the host goes wrong, too: faulty.py")
     args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):      # nothing is left behind
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     folder = Path(tempfile.mkdtemp(prefix="netvsc-soak-"))
     done = run([TREE / "devtools/plugin-path", BUILD])
     if done.status != 0:

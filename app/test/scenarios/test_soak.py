@@ -24,6 +24,5 @@ def test_nics_that_come_and_go_under_load_leave_nothing(machine, plugin):
 
 
 @pytest.mark.full
-@pytest.mark.long          # does not pass each time yet
 def test_three_minutes_of_random_changes_under_load_lose_and_leave_nothing(machine, plugin):
     Soak(machine, plugin, SEED).run(seconds=180)
