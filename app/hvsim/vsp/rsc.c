@@ -156,6 +156,7 @@ deliver(struct vsp_channel *channel, struct rx_piece *piece, const struct segmen
 	for (unsigned int i = 1; i < n; i++)
 		place_later(channel, &run[i], piece->packet_id, i + 1 == n);
 	channel->counters.rx_rsc_runs++;
+	channel->counters.rx_rsc_frames += n;
 	channel->built_frames += n;
 	channel->built_bytes += run[0].header_bytes + payload;
 }

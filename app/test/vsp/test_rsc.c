@@ -163,6 +163,7 @@ segments_in_sequence_become_one_run(void **state)
 	}
 	fake_poll();
 	assert_int_equal(fake.nic.channel[0].counters.rx_rsc_runs, 2);
+	assert_int_equal(fake.nic.channel[0].counters.rx_rsc_frames, 40);
 	assert_int_equal(fake.nic.channel[0].counters.rx_frames, 40);
 	assert_int_equal(fake.nic.channel[0].free_count, 1000 - 16);
 	assert_int_equal(vsp_violations(), 0);
