@@ -20,6 +20,9 @@ packages are kept in ~/.cache/netvsc-dpdk/guest. HVSIM-OPTIONS are those of
   --dpdk            the image has testpmd, DPDK's own netvsc and the plugin of --build
   --file PATH       puts a program with its libraries, or any file, into the image at
                     the same path; may be repeated
+  --beside FILE     a shell script that runs beside hvsim: the other end of a tap. Nested in
+                    the machine around it, with busybox and iperf3; direct in a network
+                    namespace of its own, with hvsim. It, and what it started, end with hvsim
   --build DIR       where hvsim and the plugin were built (build)
   --out DIR         keeps console.log, hvsim.log and more there
   --reboot          a guest that reboots boots again (else that ends the run)
@@ -49,7 +52,7 @@ fail() { echo "guest.sh: $*" >&2; exit 1; }
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/netvsc-dpdk/guest
 kernel=6.1 vmlinuz='' modules='' cpus=1 memory='' dpdk=0 build=$tree/build out='' limit=300 how=''
-list=0 reboot=0 script='' files=() options=()
+list=0 reboot=0 beside='' script='' files=() options=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=${2:?}; shift ;;
@@ -59,6 +62,7 @@ while [ $# -gt 0 ]; do
 	--memory) memory=${2:?}; shift ;;
 	--dpdk) dpdk=1 ;;
 	--file) files+=("${2:?}"); shift ;;
+	--beside) beside=${2:?}; shift ;;
 	--build) build=${2:?}; shift ;;
 	--out) out=${2:?}; shift ;;
 	--timeout) limit=${2:?}; shift ;;
@@ -142,7 +146,9 @@ if [ $list -eq 1 ]; then
 	exit 0
 fi
 [ -n "$script" ] || { usage >&2; exit 2; }
-[ -r "$script" ] || fail "$script cannot be read"
+for file in "$script" ${beside:+"$beside"}; do
+	[ -r "$file" ] || fail "$file cannot be read"
+done
 hvsim=$build/app/hvsim/hvsim
 [ -x "$hvsim" ] || fail "$hvsim is not there: build first"
 for program in busybox cpio dpkg-deb xz; do
@@ -372,6 +378,8 @@ END
 # Runs hvsim, on this machine or in the nested one.
 runner() {
 	printf 'JOB=$1 HVSIM=$2 CONTROL=/tmp/hvsim-guest.$$\nexport JOB HVSIM CONTROL\n'
+	# shellcheck disable=SC2016
+	[ -z "$beside" ] || printf 'ip link set lo up\nsh "$JOB/beside.sh" </dev/null >"$JOB/beside.log" 2>&1 &\n'
 	printf '"$HVSIM" boot --kernel "$JOB/vmlinuz" --initrd "$JOB/initrd" --cpus %q --memory %q' \
 		"$cpus" "$memory"
 	[ $reboot -eq 1 ] || printf ' --no-reboot'
@@ -431,6 +439,7 @@ l1_image() { # modules file
 	l1_init >"$image/init"
 	guest_modprobe >"$image/sbin/modprobe"
 	chmod 755 "$image/init" "$image/sbin/modprobe"
+	[ -z "$beside" ] || put_program "$image" iperf3
 	pack "$image" "$2"
 }
 
@@ -456,7 +465,9 @@ run_nested() {
 }
 
 run_direct() {
-	sh "$job/run.sh" "$job" "$hvsim" &
+	local alone=()
+	[ -z "$beside" ] || alone=(unshare --user --map-root-user --net --pid --fork --kill-child)
+	${alone[@]+"${alone[@]}"} sh "$job/run.sh" "$job" "$hvsim" &
 	machine_pid=$!
 }
 
@@ -485,10 +496,11 @@ cp -L "$vmlinuz" "$job/vmlinuz"
 guest_image "$version" "$modules" "$job/initrd"
 agent >"$job/agent.sh"
 runner >"$job/run.sh"
+[ -z "$beside" ] || cp "$beside" "$job/beside.sh"
 
 # Starts hvsim or the machine around it, and waits until it ends.
 run() {
-	rm -f "$job"/{status,hvsim.status,console.log,hvsim.log,stats.json}
+	rm -f "$job"/{status,hvsim.status,console.log,hvsim.log,beside.log,stats.json}
 	run_$how
 	end=$((SECONDS + limit)) late=0
 	while kill -0 "$machine_pid" 2>/dev/null && [ $SECONDS -lt $end ]; do
@@ -507,6 +519,10 @@ show() {
 	if [ -s "$job/hvsim.log" ]; then
 		echo "guest.sh: hvsim said:"
 		cat "$job/hvsim.log"
+	fi
+	if [ -s "$job/beside.log" ]; then
+		echo "guest.sh: beside it:"
+		cat "$job/beside.log"
 	fi
 }
 
