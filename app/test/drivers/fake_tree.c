@@ -156,4 +156,6 @@ fake_tree_channel(const char *name, unsigned int relid, unsigned int index)
 
 	snprintf(path, sizeof(path), "%s/channels/%u/subchannel_id", name, relid);
 	number_put("%lu\n", index, path);
+	snprintf(path, sizeof(path), "%s/channels/%u/monitor_id", name, relid);
+	number_put("%lu\n", index, path);
 }

@@ -30,7 +30,7 @@ void fake_tree_zeros(const char *path, uint64_t bytes);
 /* A NIC that is bound to uio_hv_generic as uio<uio>, with its maps; the folder's
  * name is `name`. */
 void fake_tree_nic(const char *name, const char *guid, unsigned int relid, unsigned int uio);
-/* A folder of channels/; its ring comes extra. */
+/* A folder of channels/, with a monitor; its ring comes extra. */
 void fake_tree_channel(const char *name, unsigned int relid, unsigned int index);
 
 #define FAKE_RINGS_BYTES (2u * 3u * 4096u)

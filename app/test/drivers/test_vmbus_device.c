@@ -468,6 +468,22 @@ each_channels_ring_has_the_size_that_its_own_file_says(void **state)
 	}
 }
 
+/* Conformance: 8, 16. */
+static void
+subchannels_that_the_kernel_would_not_signal_are_given_up(void **state)
+{
+	(void)state;
+	/* Writing to this /dev/uio unmasks nothing, as if it signalled nothing. */
+	fake_tree_channel(A, 21, 1);
+	fake_tree_drop(A "/channels/21/monitor_id");
+	ring_put(21, SUB_RING_BYTES);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 0);
+	assert_null(device.shared->channel[1]);
+	assert_int_equal(lines_with("\n"), 1);
+	assert_int_equal(lines_with("signals the main channel alone"), 1);
+}
+
 /* Conformance: 5. */
 static void
 a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan(void **state)
@@ -847,6 +863,7 @@ main(void)
 		CASE(a_map_that_is_kept_stays_as_it_was_and_the_device_is_closed_nevertheless),
 		CASE(a_map_of_which_no_copy_can_be_had_is_kept_as_it_is),
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
+		CASE(subchannels_that_the_kernel_would_not_signal_are_given_up),
 		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),
 		CASE(a_ring_file_that_appears_late_is_waited_for),
 		CASE(a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it),

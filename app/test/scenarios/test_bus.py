@@ -346,17 +346,21 @@ def test_every_receive_ring_stays_masked(machine, plugin, kernel, monitor):
     """What the kernel shows of all channels' masks, after traffic in which, without
     a monitor, each signal was a write that unmasks. On 6.1.158 a subchannel's
     interrupt is a violation of its own."""
+    queues = 4
     if kernel == "6.1.158" and monitor == "off":
         monitor = "on"          # that kernel binds no others
+    if kernel == "6.12.41" and monitor == "off":
+        queues = 1              # that kernel signals no others
     server = machine.serve(["--strict", "--kernel", kernel, "--nic",
                             f"guid={A},queues=4,port=echo,monitor={monitor}"])
-    pmd = Testpmd(server, plugin, ["--forward-mode=flowgen", "--rxq=4", "--txq=4"])
+    pmd = Testpmd(server, plugin, ["--forward-mode=flowgen", f"--rxq={queues}",
+                                   f"--txq={queues}"])
     masks = f"cat /sys/bus/vmbus/devices/{A}/channels/*/in_mask"
-    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * 4
+    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * queues
     pmd("start")
     wait_until(lambda: server.counters().get("tx_frames", 0) > 5000, 30, "frames are sent")
     pmd("stop")
-    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * 4
+    assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * queues
     pmd.quit()
     no_violations(server)
 

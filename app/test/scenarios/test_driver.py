@@ -216,6 +216,19 @@ def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
     echo_ok(done, 1)
 
 
+# Linux before 6.17 signals the main channel alone: what is sent on another would
+# never leave.
+@pytest.mark.full
+@pytest.mark.conformance(16)
+def test_queues_that_the_kernel_cannot_signal_are_refused_and_one_works(machine, plugin):
+    nic = ["--strict", "--kernel", "6.12.41", "--nic", "queues=2,port=echo,monitor=off"]
+    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1"))
+    steps = {s["step"]: s for s in done.steps()}
+    assert "error" in steps["configure"] and "traffic" not in steps, steps
+    assert "this kernel signals the main channel alone" in done.err
+    echo_ok(machine.run(nic, ours(plugin, "--queues", "1", "--rounds", "1")), 1)
+
+
 # ---- RSS ----
 
 @pytest.mark.quick

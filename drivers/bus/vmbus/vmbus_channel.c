@@ -59,6 +59,21 @@ vmbus_channel_signal(struct vmbus_channel *channel)
 	vmbus_channel_mask_all(shared);
 }
 
+bool
+vmbus_channel_heard(struct vmbus_channel *channel)
+{
+	bool heard = true;
+
+	if (channel->monitor || channel->index == 0)
+		return true;
+	/* The kernel tells by its other half, the mask, on which channels it acts:
+	 * where it acts on this one it has no fear of its interrupt either. */
+	if (vmbus_uio_irqcontrol(channel_fds[channel->shared->fd_slot], true) == 0)
+		heard = vmbus_shm_load_relaxed(&channel->rx.page->interrupt_mask) == 0;
+	vmbus_channel_mask_all(channel->shared);
+	return heard;
+}
+
 void
 vmbus_channel_set_latency(struct vmbus_channel *channel, uint32_t latency_us)
 {

@@ -22,4 +22,10 @@ void vmbus_channel_destroy(struct vmbus_channel *channel);
  * device's descriptor, which may have unmasked them. */
 void vmbus_channel_mask_all(const struct vmbus_shared *shared);
 
+/* Does vmbus_channel_signal() reach the host? A channel without a monitor needs
+ * the kernel's irqcontrol for it, which acts on the main channel alone before
+ * Linux commit d062463edf17 (6.17, and stable kernels since November 2025). The
+ * channel is one that shared->channel[] has. */
+bool vmbus_channel_heard(struct vmbus_channel *channel);
+
 #endif /* VMBUS_CHANNEL_H */

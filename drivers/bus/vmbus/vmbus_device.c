@@ -294,6 +294,25 @@ missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int 
 		device->sysfs.name, id, open == 0 ? "; kernels before 4.17 make none" : "");
 }
 
+/* Gives up what is sent on for nobody to hear, which is all subchannels or none. */
+static bool
+subchannels_unheard(struct vmbus_device *device)
+{
+	struct vmbus_shared *shared = device->shared;
+	bool heard = true;
+
+	for (unsigned int i = 1; i < VMBUS_CHANNELS_MAX && heard; i++)
+		heard = shared->channel[i] == NULL || vmbus_channel_heard(shared->channel[i]);
+	if (heard)
+		return false;
+	for (unsigned int i = 1; i < VMBUS_CHANNELS_MAX; i++)
+		vmbus_device_close_subchannel(device, i);
+	VMBUS_LOG(NOTICE, "%s: one queue: the host gave no monitor, and this kernel signals the main"
+		" channel alone (Linux before 6.17 and its stable kernels of November 2025)",
+		device->name);
+	return true;
+}
+
 static uint64_t
 clock_ns(void)
 {
@@ -316,6 +335,8 @@ vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 		int before = (int)subchannels_open(device->shared);
 
 		open = subchannels_look(device, &at_it);
+		if (open > before && subchannels_unheard(device))
+			return 0;
 		if (open < 0 || (unsigned int)open >= count || vmbus_device_gone(device))
 			return open;
 		now = clock_ns();
