@@ -12,8 +12,9 @@ root and exits with its status. Kernel and programs of the guest are Debian's;
 packages are kept in ~/.cache/netvsc-dpdk/guest. HVSIM-OPTIONS are those of
 `hvsim boot`, such as --nic queues=4,port=echo --strict.
 
-  --kernel VERSION  a Debian kernel: the newest of 6.1 (the default) or 6.12, or
-                    one such as 6.12.57 or 6.1.0-56
+  --kernel VERSION  a Debian cloud kernel: the newest of 6.1 (the default) or 6.12, of
+                    those fetched before if there are any, or one such as 6.12.57 or
+                    6.1.0-56; or any that --list names, by its whole name
   --vmlinuz FILE --modules DIR   any other kernel, and its /lib/modules/VERSION
   --cpus N          of the guest (1)
   --memory SIZE     of the guest (384M; 1G with --dpdk)
@@ -55,17 +56,17 @@ kernel=6.1 vmlinuz='' modules='' cpus=1 memory='' dpdk=0 build=$tree/build out='
 list=0 reboot=0 beside='' script='' files=() options=()
 while [ $# -gt 0 ]; do
 	case $1 in
-	--kernel) kernel=${2:?}; shift ;;
-	--vmlinuz) vmlinuz=${2:?}; shift ;;
-	--modules) modules=${2:?}; shift ;;
-	--cpus) cpus=${2:?}; shift ;;
-	--memory) memory=${2:?}; shift ;;
+	--kernel) kernel=${2:?"$1 needs a value"}; shift ;;
+	--vmlinuz) vmlinuz=${2:?"$1 needs a value"}; shift ;;
+	--modules) modules=${2:?"$1 needs a value"}; shift ;;
+	--cpus) cpus=${2:?"$1 needs a value"}; shift ;;
+	--memory) memory=${2:?"$1 needs a value"}; shift ;;
 	--dpdk) dpdk=1 ;;
-	--file) files+=("${2:?}"); shift ;;
-	--beside) beside=${2:?}; shift ;;
-	--build) build=${2:?}; shift ;;
-	--out) out=${2:?}; shift ;;
-	--timeout) limit=${2:?}; shift ;;
+	--file) files+=("${2:?"$1 needs a value"}"); shift ;;
+	--beside) beside=${2:?"$1 needs a value"}; shift ;;
+	--build) build=${2:?"$1 needs a value"}; shift ;;
+	--out) out=${2:?"$1 needs a value"}; shift ;;
+	--timeout) limit=${2:?"$1 needs a value"}; shift ;;
 	--direct) how=direct ;;
 	--nested) how=nested ;;
 	--reboot) reboot=1 ;;
@@ -112,11 +113,12 @@ newest() { # part flavour; versions on standard input
 }
 
 resolve() { # part [flavour]
-	local found
-	found=$(find "$cache/kernel" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | newest "$1" "${2:-cloud-amd64}" || true)
+	local found pick=(newest "$1" "${2:-cloud-amd64}")
+	[[ $1 != *-amd64 ]] || pick=(grep -Fx -- "$1")
+	found=$(find "$cache/kernel" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | "${pick[@]}" || true)
 	if [ -z "$found" ]; then
 		apt_lists
-		found=$(kernels | newest "$1" "${2:-cloud-amd64}" || true)
+		found=$(kernels | "${pick[@]}" || true)
 	fi
 	[ -n "$found" ] || fail "there is no kernel $1 (see --list)"
 	printf '%s\n' "$found"
@@ -479,6 +481,7 @@ if [ -z "$vmlinuz" ]; then
 	vmlinuz=$cache/kernel/$version/boot/vmlinuz-$version
 	modules=$cache/kernel/$version/lib/modules/$version
 else
+	[ -r "$vmlinuz" ] || fail "$vmlinuz cannot be read"
 	[ -d "$modules" ] || fail "--vmlinuz needs --modules DIR"
 	version=$(basename "$modules")
 fi
