@@ -74,10 +74,10 @@ listens() { # who (in_a or in_b), port in hexadecimal
 }
 one_way() { # to whom, from whom, address: a file's content
 	rm -f /tmp/there
-	"$1" busybox nc -l -p 7001 -e /tmp/receive &
+	"$1" timeout 120 busybox nc -l -p 7001 -e /tmp/receive &
 	server=$!
 	wait_for 30 listens "$1" 1B59
-	"$2" busybox nc "$3" 7001 </tmp/file
+	"$2" timeout 120 busybox nc "$3" 7001 </tmp/file
 	wait $server
 	cmp /tmp/file /tmp/there
 }
@@ -117,11 +117,11 @@ vlans() { # content through an interface of VLAN 7 on each; the host sees the ta
 bandwidth() {
 	iperf3 -s -D -1 -B 10.0.0.1
 	wait_for 30 listens in_a 1451
-	in_b iperf3 -c 10.0.0.1 -t 2
+	in_b timeout 120 iperf3 -c 10.0.0.1 -t 2
 }
 by_tap() { # to the machine that hvsim runs on, and back; its iperf3 is busy for a moment after a test
-	ping -c 2 -W 20 10.1.0.1 && wait_for 60 iperf3 -c 10.1.0.1 -t 1 &&
-		wait_for 60 iperf3 -c 10.1.0.1 -t 1 -R
+	ping -c 2 -W 20 10.1.0.1 && wait_for 60 timeout 60 iperf3 -c 10.1.0.1 -t 1 &&
+		wait_for 60 timeout 60 iperf3 -c 10.1.0.1 -t 1 -R
 }
 
 check "hv_netvsc loads" modprobe hv_netvsc
