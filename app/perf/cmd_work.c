@@ -336,6 +336,8 @@ perf_work(int argc, char **argv)
 	status = parse(argc - eal, argv + eal, &work.options);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	/* virtio_user tells its other side that it closes, also if that one is gone. */
+	signal(SIGPIPE, SIG_IGN);
 	if (status < 0)
 		status = work_main(&work);
 	rte_eal_cleanup();

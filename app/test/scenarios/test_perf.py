@@ -412,6 +412,13 @@ def test_compare_writes_a_report_that_needs_no_other_file(tmp_path):
 
 
 @pytest.mark.full
+def test_virtio_user_says_its_figures_also_when_vhost_has_ended():
+    said = report("compare", "--quick", "--rounds", "1", "--frames", "5000",
+                  "--only", "loop64_vs_virtio")
+    assert not said["skipped"], said["skipped"]
+
+
+@pytest.mark.full
 def test_instructions_are_counted_and_compared(tmp_path):
     need_program("valgrind")
     budget = tmp_path / "budget.txt"
