@@ -103,6 +103,47 @@ a_transmit_queue_has_a_channel_and_a_threshold_below_its_descriptors(void **stat
 	fake_data_stop(d);
 }
 
+/* What is done keeps its section until it is taken back: on a port of many queues
+ * none may hold what the others need, or they send small frames one by one. */
+static void
+a_queue_takes_back_what_is_done_before_it_has_more_than_its_share_of_the_sections(void **state)
+{
+	static const struct {
+		uint32_t sections, queues;
+		uint16_t thresh, low_water;
+	} rows[] = {
+		{ 2560, 1, 0, 16 }, { 2560, 20, 0, 16 }, { 2560, 40, 0, 32 }, { 2560, 64, 0, 44 },
+		{ 2560, 64, 50, 50 }, { 40, 64, 0, 63 }, { 0, 64, 0, 16 }, { 128, 1, 0, 16 },
+		{ 126, 1, 1, 1 }, { 126, 1, 0, 16 }, { 64, 1, 0, 32 },
+	};
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	struct netvsc_device *dev = &d->host->dev;
+	const uint32_t sections = dev->sendbuf.count, channels = dev->channel_count;
+	const struct netvsc_txq *txq;
+
+	(void)state;
+	assert_int_equal(netvsc_tx_queue_stop(d->eth, 0), 0);
+	for (unsigned int i = 1; i < 64; i++)
+		dev->channel[i] = dev->channel[0];
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		const struct rte_eth_txconf conf = { .tx_free_thresh = rows[i].thresh };
+
+		d->eth->dev_ops->tx_queue_release(d->eth, 0);
+		dev->sendbuf.count = rows[i].sections;
+		dev->channel_count = rows[i].queues;
+		assert_int_equal(tx_setup(d, 0, &conf), 0);
+		txq = d->eth->data->tx_queues[0];
+		assert_int_equal(txq->low_water, rows[i].low_water);
+		assert_int_equal(txq->free_thresh, rows[i].thresh != 0 ? rows[i].thresh : 16);
+	}
+	for (unsigned int i = 1; i < 64; i++)
+		dev->channel[i] = NULL;
+	dev->sendbuf.count = sections;
+	dev->channel_count = channels;
+	assert_int_equal(netvsc_tx_queue_start(d->eth, 0), 0);
+	fake_data_stop(d);
+}
+
 /* How many allocations there are does not matter: each fails once. */
 static void
 a_set_up_without_memory_leaves_no_queue_and_works_once_there_is_some(void **state)
@@ -396,6 +437,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receive_queue_is_refused_what_can_never_hold_a_frame),
 		cmocka_unit_test(a_transmit_queue_has_a_channel_and_a_threshold_below_its_descriptors),
+		cmocka_unit_test(a_queue_takes_back_what_is_done_before_it_has_more_than_its_share_of_the_sections),
 		cmocka_unit_test(a_set_up_without_memory_leaves_no_queue_and_works_once_there_is_some),
 		cmocka_unit_test(a_reopen_without_memory_is_an_error_and_the_next_one_works),
 		cmocka_unit_test(a_stopped_queue_moves_nothing_and_what_came_meanwhile_is_counted),

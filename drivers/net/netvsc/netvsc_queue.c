@@ -204,6 +204,19 @@ txq_reset(struct netvsc_txq *txq)
 	txq->sections.count = 0;
 }
 
+/* Messages that were completed keep their sections until they are taken back: a
+ * queue does so before it has more than its share. */
+static uint16_t
+low_water(const struct netvsc_txq *txq)
+{
+	const struct netvsc_device *dev = txq->channel->dev;
+	uint32_t share = RTE_MAX(1u, netvsc_sendbuf_share(&dev->sendbuf, dev->channel_count));
+
+	if (dev->sendbuf.count == 0 || share >= txq->nb_desc)
+		return txq->free_thresh;
+	return (uint16_t)RTE_MAX(txq->free_thresh, txq->nb_desc - share);
+}
+
 /* Takes on what the host said it accepts. */
 static void
 txq_fit(struct netvsc_txq *txq)
@@ -224,6 +237,7 @@ txq_fit(struct netvsc_txq *txq)
 		RTE_MIN(frames, args->tx_agg_packets));
 	netvsc_sendbuf_cache_fit(&dev->sendbuf, &txq->sections, args->tx_section_cache,
 		dev->channel_count);
+	txq->low_water = low_water(txq);
 	txq->ack_reserve = data_bytes / 8 & ~7u;
 	txq->copy_max = txq->page_lists ? dev->args.tx_copybreak : UINT32_MAX;
 	txq->frame_max = host->mtu + RTE_ETHER_HDR_LEN;
@@ -270,7 +284,6 @@ netvsc_tx_queue_setup(struct rte_eth_dev *eth, uint16_t queue_id, uint16_t nb_de
 	txq->port_id = eth->data->port_id;
 	txq->nb_desc = nb_desc;
 	txq->free_thresh = conf->tx_free_thresh != 0 ? conf->tx_free_thresh : nb_desc / 4;
-	txq->low_water = txq->free_thresh;
 	txq->offloads = conf->offloads | eth->data->dev_conf.txmode.offloads;
 	txq->deferred_start = conf->tx_deferred_start != 0;
 	txq->free_slots = rte_malloc_socket("netvsc_free", nb_desc * sizeof(*txq->free_slots),

@@ -12,7 +12,8 @@
  *   nb_desc of a transmit queue: messages that may be under way to the host;
  *     one carries one frame or several small ones. Each takes one slot.
  *   tx_free_thresh: fewer free slots than this, and a transmit burst takes back
- *     what the host completed; 0 means nb_desc / 4. Less than nb_desc.
+ *     what the host completed; 0 means nb_desc / 4. Less than nb_desc. With many
+ *     queues it does so earlier: before it has more than its share of the sections.
  *   nb_desc of a receive queue: has no effect on what is received, which lies
  *     in the port's receive buffer, shared by all its queues. It bounds what
  *     rx_descriptor_status() may be asked for.

@@ -45,7 +45,7 @@ void
 netvsc_sendbuf_cache_fit(const struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
 	uint32_t wanted, uint32_t queues)
 {
-	uint32_t share = buf->count / 2 / RTE_MAX(queues, 1u);
+	uint32_t share = netvsc_sendbuf_share(buf, queues);
 
 	cache->max = RTE_MAX(1u, RTE_MIN(RTE_MIN(wanted, share), NETVSC_SENDBUF_CACHE_MAX));
 }

@@ -36,6 +36,14 @@ int netvsc_sendbuf_create(struct netvsc_sendbuf *buf, uint8_t *base, uint64_t by
 	uint32_t section_bytes);
 void netvsc_sendbuf_destroy(struct netvsc_sendbuf *buf);
 
+/* What each of `queues` may have without another one going short: they rest with
+ * half the sections in their stacks, and have the other half under way. */
+static inline uint32_t
+netvsc_sendbuf_share(const struct netvsc_sendbuf *buf, uint32_t queues)
+{
+	return buf->count / 2 / (queues == 0 ? 1 : queues);
+}
+
 /* Sets how many of `queues` stacks may hold: as `wanted`, but all of them together
  * no more than half the sections, or queues that rest would starve the others. */
 void netvsc_sendbuf_cache_fit(const struct netvsc_sendbuf *buf, struct netvsc_sendbuf_cache *cache,
