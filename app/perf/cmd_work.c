@@ -46,6 +46,7 @@ static const char usage[] =
 	"  --slice N        bursts between two readings (default 1024)\n"
 	"  --pause US       before each round trip, so that the host falls asleep (default 0)\n"
 	"  --yield          give the core away on an empty poll: the host shares it\n"
+	"  --turn N         tx: and after so many frames (default: when nothing can be sent)\n"
 	"  --freeing        rx: giving the mbufs back counts, too\n"
 	"  --stay           when all is told, keep the ports open until SIGTERM\n"
 	"  --macswap        exchange MAC addresses of what is sent back\n"
@@ -53,7 +54,7 @@ static const char usage[] =
 
 enum {
 	OPT_BYTES = 1, OPT_BURST, OPT_QUEUES, OPT_WINDOW, OPT_FRAMES, OPT_WARMUP, OPT_SECONDS,
-	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_YIELD, OPT_FREEING, OPT_STAY,
+	OPT_MBUFS, OPT_MTU, OPT_OFFLOAD, OPT_SLICE, OPT_PAUSE, OPT_TURN, OPT_YIELD, OPT_FREEING, OPT_STAY,
 	OPT_MACSWAP, OPT_HELP,
 };
 
@@ -70,6 +71,7 @@ static const struct option long_options[] = {
 	{ "offload", required_argument, NULL, OPT_OFFLOAD },
 	{ "slice", required_argument, NULL, OPT_SLICE },
 	{ "pause", required_argument, NULL, OPT_PAUSE },
+	{ "turn", required_argument, NULL, OPT_TURN },
 	{ "yield", no_argument, NULL, OPT_YIELD },
 	{ "freeing", no_argument, NULL, OPT_FREEING },
 	{ "stay", no_argument, NULL, OPT_STAY },
@@ -140,6 +142,7 @@ parse_number(struct work_options *o, int opt, const char *text)
 		[OPT_MBUFS] = { 64, 1u << 20, &o->mbufs, NULL },
 		[OPT_MTU] = { 68, 9000, &o->mtu, NULL },
 		[OPT_SLICE] = { 1, 1u << 20, NULL, &o->slice },
+		[OPT_TURN] = { 1, 1u << 20, NULL, &o->turn },
 		[OPT_PAUSE] = { 0, 1000000, &o->pause_us, NULL },
 	};
 	uint64_t value;

@@ -44,6 +44,7 @@ struct work_options {
 	bool macswap;
 	bool hash, csum, vlan, rsc;     /* offloads switched on */
 	uint64_t slice;                 /* bursts between two readings */
+	uint64_t turn;                  /* frames sent before the core is given away; 0 = all */
 	uint32_t mtu;                   /* 0: as the port has it */
 	uint32_t pause_us;              /* before each round trip: the host falls asleep */
 };

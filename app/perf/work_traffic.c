@@ -173,15 +173,29 @@ frames_take(struct work *work, struct rte_mbuf **pkts, uint32_t n, uint64_t numb
 	}
 }
 
+/* Whose turn it is: the host's if all queues are full, or enough is under way. */
+static inline bool
+turn_over(const struct work *work, uint64_t *begun, bool full)
+{
+	bool over = full || (work->options.turn != 0 &&
+		work->tx.frames - *begun >= work->options.turn);
+
+	if (over)
+		*begun = work->tx.frames;
+	return over;
+}
+
 static int
 run_tx(struct work *work)
 {
+	uint64_t begun = 0;
 	struct rte_mbuf *pkts[WORK_BURST_MAX];
 	const uint32_t burst = work->options.burst;
 	uint16_t queue = 0, full = 0;
 	int err = frames_prepare(work);
 
-	while (err == 0 && go_on(work, work->tx.frames, full >= work->options.queues)) {
+	while (err == 0 && go_on(work, work->tx.frames,
+			turn_over(work, &begun, full >= work->options.queues))) {
 		uint16_t sent = 0;
 
 		full++;

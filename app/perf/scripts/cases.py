@@ -53,14 +53,20 @@ class Case:
 # 256 sections are 8 bursts for each turn that the host gives its core away, and
 # what the turn itself made cold is an eighth of what is counted. The mempool
 # hands out what was freed last: the same few mbufs again and again.
+# With many queues as much is under way as fills a burst of each: more would be
+# colder by itself.
 WARM_SECTIONS = 256
 WARM_MBUFS = 1024
 COLD_MBUFS = 16384
 
 
+def warm_frames(burst, queues):
+    return max(WARM_SECTIONS, burst * queues)
+
+
 def receive(name, what, size, per_transfer=32, burst=32, frames=2000000, queues=1, cold=False,
             nic="", gen="", work=(), **more):
-    sections = "" if cold else f"recv-sections={WARM_SECTIONS * queues},"
+    sections = "" if cold else f"recv-sections={warm_frames(burst, queues)},"
     flows = 1 if queues == 1 else 1024
     return Case(name, what, "rx",
                 (f"queues={queues},{sections}{nic}frames-per-transfer={per_transfer},"
@@ -76,7 +82,8 @@ def transmit(name, what, size, burst=32, frames=2000000, queues=1, cold=False, w
                 ("--bytes", str(size), "--burst", str(burst), "--queues", str(queues),
                  "--frames", str(frames), "--warmup", str(min(frames // 4, 100000)),
                  "--slice", "256" if burst > 1 else "4096", "--mbufs",
-                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (queues - 1)), *work),
+                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (queues - 1)),
+                 *(("--turn", str(warm_frames(burst, queues))) if queues > 1 else ()), *work),
                 side="tx", floor=(size, burst, burst, WARM_SECTIONS), **more)
 
 
