@@ -140,7 +140,7 @@ struct recv_section {
 	C(tx_frames) C(tx_bytes) C(tx_messages) C(tx_packets_max) C(tx_failed) \
 	C(tx_lso) C(tx_segments) C(tx_csum) C(tx_vlan) C(tx_page_lists) C(tx_sections) \
 	C(rx_frames) C(rx_bytes) C(rx_transfers) C(rx_completions) C(rx_rsc_runs) \
-	C(rx_rsc_frames) \
+	C(rx_rsc_frames) C(rx_multicast) C(rx_broadcast) \
 	C(rx_drop_no_section) C(rx_drop_ring_full) C(rx_drop_filter) C(rx_drop_not_open) \
 	C(rx_drop_length) C(rx_drop_link) \
 	C(interrupts) C(signals) C(wakeups) C(sleeps) C(ring_full) C(opens) C(dead) \
@@ -193,6 +193,7 @@ struct vsp_channel {
 	uint16_t *range_sections;
 	unsigned int range_count;
 	uint32_t built_frames;          /* in that transfer */
+	uint32_t built_multicast, built_broadcast;      /* of those */
 	uint64_t built_bytes;
 	struct queue_counters counters;
 };

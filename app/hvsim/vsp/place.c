@@ -191,7 +191,8 @@ plain_fill(const struct plain *plain, const struct frame *frames, unsigned int n
 		uint8_t *to = base + offset, *ahead;
 
 		if (unlikely((frame->flags & (FRAME_VLAN | FRAME_CSUM_PARTIAL | FRAME_CSUM_GOOD))
-		    != 0 || bytes > plain->most || bytes < FRAME_HEADER_BYTES))
+		    != 0 || bytes > plain->most || bytes < FRAME_HEADER_BYTES ||
+		    (frame->data[0] & 1) != 0))
 			break;
 		ahead = base + (uint64_t)list[(head + 6) & mask] * suballoc_bytes;
 		__builtin_prefetch(ahead, 1);

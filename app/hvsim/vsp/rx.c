@@ -100,17 +100,24 @@ multicast_listed(const struct vsp_nic *nic, const uint8_t *mac)
 	return false;
 }
 
+static bool
+is_broadcast(const uint8_t *mac)
+{
+	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return memcmp(mac, broadcast, 6) == 0;
+}
+
 bool
 rx_accepts(const struct vsp_nic *nic, const struct frame *frame)
 {
-	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const uint8_t *mac = frame->data;
 
 	if ((nic->filter & NDIS_FILTER_PROMISCUOUS) != 0)
 		return true;
 	if ((mac[0] & 1) == 0)
 		return (nic->filter & NDIS_FILTER_DIRECTED) != 0 && memcmp(mac, nic->mac, 6) == 0;
-	if (memcmp(mac, broadcast, 6) == 0)
+	if (is_broadcast(mac))
 		return (nic->filter & NDIS_FILTER_BROADCAST) != 0;
 	if ((nic->filter & NDIS_FILTER_ALL_MULTICAST) != 0)
 		return true;
@@ -238,6 +245,12 @@ rx_one(struct vsp_nic *nic, const struct frame *frame, unsigned int limit)
 		complete_if_needed(frame, &piece, at + (piece.bytes - frame->bytes));
 	channel->built_frames++;
 	channel->built_bytes += frame->bytes;
+	if (unlikely((frame->data[0] & 1) != 0)) {
+		if (is_broadcast(frame->data))
+			channel->built_broadcast++;
+		else
+			channel->built_multicast++;
+	}
 	if (channel->range_count >= limit)
 		rx_flush(channel);
 }
@@ -423,6 +436,8 @@ rx_flush(struct vsp_channel *channel)
 		channel->counters.rx_transfers++;
 		channel->counters.rx_frames += channel->built_frames;
 		channel->counters.rx_bytes += channel->built_bytes;
+		channel->counters.rx_multicast += channel->built_multicast;
+		channel->counters.rx_broadcast += channel->built_broadcast;
 		section_lend(channel);
 		return;
 	}

@@ -18,6 +18,8 @@ built_reset(struct vsp_channel *channel)
 {
 	channel->range_count = 0;
 	channel->built_frames = 0;
+	channel->built_multicast = 0;
+	channel->built_broadcast = 0;
 	channel->built_bytes = 0;
 }
 

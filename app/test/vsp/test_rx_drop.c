@@ -143,6 +143,40 @@ what_the_guest_cannot_receive_now_is_dropped_with_its_reason(void **state)
 	assert_int_equal(fake.nic.rx_drop_total, 5);
 }
 
+/* In the middle of a batch, too, where the fast path hands over. */
+static void
+delivered_frames_for_groups_and_for_all_are_counted_apart(void **state)
+{
+	const struct queue_counters *counters = &fake.nic.channel[0].counters;
+	static const uint8_t *const to[] = { mine, all, listed, mine, unlisted, other };
+	uint8_t frame_data[ARRAY_SIZE(to)][60] = { 0 };
+	struct frame frames[ARRAY_SIZE(to)];
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(to); i++) {
+		memcpy(frame_data[i], to[i], 6);
+		store_be16(frame_data[i] + 12, 0x88b5);
+		frames[i] = (struct frame) { .data = frame_data[i], .bytes = 60 };
+	}
+	fake.nic.config.mac_filter = false;
+	rx_output(&fake.nic.port, frames, ARRAY_SIZE(to));
+	assert_int_equal(counters->rx_multicast + counters->rx_broadcast, 0);
+	fake_poll();
+	assert_int_equal(counters->rx_frames, 6);
+	assert_int_equal(counters->rx_multicast, 2);
+	assert_int_equal(counters->rx_broadcast, 1);
+	/* Each transfer starts from nothing, and what is dropped was not delivered. */
+	rx_output(&fake.nic.port, frames, 1);
+	fake_poll();
+	assert_int_equal(counters->rx_frames, 7);
+	assert_int_equal(counters->rx_multicast, 2);
+	rx_output(&fake.nic.port, frames, 2);
+	rx_sections_destroy(&fake.nic);
+	assert_int_equal(counters->rx_drop_not_open, 2);
+	assert_int_equal(counters->rx_multicast, 2);
+	assert_int_equal(counters->rx_broadcast, 1);
+}
+
 static void
 without_free_sections_frames_are_dropped_until_some_come_back(void **state)
 {
@@ -233,6 +267,8 @@ main(void)
 		CASE_FAST(the_packet_filter_passes_what_the_guest_asked_for),
 		CASE(what_the_guest_cannot_receive_now_is_dropped_with_its_reason),
 		CASE_FAST(what_the_guest_cannot_receive_now_is_dropped_with_its_reason),
+		CASE(delivered_frames_for_groups_and_for_all_are_counted_apart),
+		CASE_FAST(delivered_frames_for_groups_and_for_all_are_counted_apart),
 		CASE(without_free_sections_frames_are_dropped_until_some_come_back),
 		CASE_FAST(without_free_sections_frames_are_dropped_until_some_come_back),
 		CASE(when_the_ring_is_full_a_batch_is_dropped_and_its_sections_return),
