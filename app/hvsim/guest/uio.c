@@ -270,32 +270,6 @@ fail(int error)
 	return -1;
 }
 
-static size_t
-iov_bytes(const struct iovec *iov, int count)
-{
-	size_t bytes = 0;
-
-	for (int i = 0; i < count; i++)
-		bytes += iov[i].iov_len;
-	return bytes;
-}
-
-/* Copies 4 bytes between value and the vector. */
-static void
-iov_copy(const struct iovec *iov, void *value, bool store)
-{
-	uint8_t *bytes = value;
-	size_t done = 0;
-
-	for (; done < sizeof(int32_t); iov++) {
-		if (store)
-			memcpy(iov->iov_base, bytes + done, iov->iov_len);
-		else
-			memcpy(bytes + done, iov->iov_base, iov->iov_len);
-		done += iov->iov_len;
-	}
-}
-
 static bool
 uio_is_gone(const struct uio_state *uio)
 {
@@ -353,18 +327,18 @@ count_take(struct uio_state *uio, int fd, uint32_t *count)
 	return true;
 }
 
-ssize_t
-uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
+static ssize_t
+read_one(struct guest_file *file, int fd, void *buffer, size_t bytes)
 {
 	struct uio_state *uio = &file->uio;
 	uint32_t events;
 
 	if ((file->flags & O_ACCMODE) == O_WRONLY)
 		return fail(EBADF);
+	if (bytes != sizeof(events))
+		return fail(EINVAL);
 	if (uio_is_gone(uio))
 		return fail(EIO);
-	if (iov_bytes(iov, count) != sizeof(events))
-		return fail(EINVAL);
 	while (!count_take(uio, fd, &events)) {
 		ssize_t ret = kick_take(uio, fd, 0);
 
@@ -375,12 +349,13 @@ uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
 	}
 	if (uio_is_gone(uio))
 		return fail(EIO);
-	iov_copy(iov, &events, true);
+	memcpy(buffer, &events, sizeof(events));
 	return sizeof(events);
 }
 
-ssize_t
-uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count)
+/* EINVAL once the device is gone: an error of its own, unlike read()'s. */
+static ssize_t
+write_one(struct guest_file *file, int fd, const void *buffer, size_t bytes)
 {
 	struct uio_state *uio = &file->uio;
 	int32_t value;
@@ -388,17 +363,46 @@ uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count)
 
 	if ((file->flags & O_ACCMODE) == O_RDONLY)
 		return fail(EBADF);
-	if (iov_bytes(iov, count) != sizeof(value))
+	if (bytes != sizeof(value) || uio_is_gone(uio))
 		return fail(EINVAL);
-	if (uio_is_gone(uio))
-		return fail(EIO);
-	iov_copy(iov, &value, false);
+	memcpy(&value, buffer, sizeof(value));
 	irq_control(uio, value != 0);
 	byte = value != 0;
 	/* Kicks coalesce: where the queue is full, hvsim will look anyway. */
 	if (send(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
 		return fail(EIO);
 	return sizeof(value);
+}
+
+/* A kernel gives each piece to the device as a call of its own, until one fails. */
+ssize_t
+uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
+{
+	ssize_t done = 0;
+
+	for (int i = 0; i < count; i++) {
+		ssize_t ret = read_one(file, fd, iov[i].iov_base, iov[i].iov_len);
+
+		if (ret < 0)
+			return done > 0 ? done : ret;
+		done += ret;
+	}
+	return done;
+}
+
+ssize_t
+uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count)
+{
+	ssize_t done = 0;
+
+	for (int i = 0; i < count; i++) {
+		ssize_t ret = write_one(file, fd, iov[i].iov_base, iov[i].iov_len);
+
+		if (ret < 0)
+			return done > 0 ? done : ret;
+		done += ret;
+	}
+	return done;
 }
 
 /* ---- stat ---- */
