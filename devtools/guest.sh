@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Boots a Debian kernel as a guest of `hvsim boot` and runs a script in it.
 set -euo pipefail
+umask 022
 
 usage() {
 	cat <<'END'
@@ -231,14 +232,14 @@ put_modules() { # image folder-of-modules names...
 	done
 }
 
+# The same files make the same image: no times, one order.
 pack() { # folder file
-	(cd "$1" && find . | sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$2"
+	(cd "$1" && find . -exec touch -h -d @0 {} + && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible -R 0:0) >"$2"
 }
 
 programs=(ip ethtool ping iperf3 tcpdump)
 [ $dpdk -eq 0 ] || programs+=(dpdk-testpmd)
 
-# The guest's image, up to the script: cached by what it is made of.
 guest_image() { # version folder-of-modules file
 	local image=$work/guest name
 	base_image "$image"
@@ -261,7 +262,7 @@ guest_image() { # version folder-of-modules file
 		[[ $name == *-* ]] || echo "$name() { /usr/bin/$name \"\$@\"; }"
 	done >"$image/etc/programs"
 	guest_functions >>"$image/etc/programs"
-	cp "$script" "$image/script"
+	install -m 644 "$script" "$image/script"
 	pack "$image" "$3"
 }
 

@@ -6,7 +6,6 @@
 # the host takes NIC a away in the second run.
 # shellcheck shell=sh disable=SC2154 # check and failed are devtools/guest.sh's
 
-class=f8615163-df3e-46c5-913f-f2d2f965ed0e
 plugin=/usr/lib/netvsc/librte_netvsc.so
 cpus=$(nproc)
 queues=${QUEUES:-$cpus}
@@ -36,6 +35,46 @@ one_left() {
 		case $(readlink "$fd") in /dev/uio*) n=$((n + 1)) ;; esac
 	done
 	[ $n -eq 1 ]
+}
+# What the guide says, word for word (test_kernel.py compares).
+to_uio() { # device
+	device=$1
+	echo uio_hv_generic > /sys/bus/vmbus/devices/$device/driver_override
+	echo $device > /sys/bus/vmbus/drivers/hv_netvsc/unbind
+	echo $device > /sys/bus/vmbus/drivers/uio_hv_generic/bind
+}
+back_to_netvsc() { # device
+	device=$1
+	echo > /sys/bus/vmbus/devices/$device/driver_override
+	echo $device > /sys/bus/vmbus/drivers/uio_hv_generic/unbind
+	echo $device > /sys/bus/vmbus/drivers/hv_netvsc/bind
+}
+# Pages that the kernel says are shared with the host: of the two buffers, and of
+# the rings where they are open.
+pages_shared() { # open or closed
+	sum=0
+	for map in /sys/bus/vmbus/devices/*/uio/uio*/maps/map*; do
+		case $(cat "$map/name") in
+		recv:* | send:*) ;;
+		txrx_rings) [ "$1" = open ] || continue ;;
+		*) continue ;;
+		esac
+		sum=$((sum + $(cat "$map/size") / 4096))
+	done
+	for channel in /sys/bus/vmbus/devices/*/channels/*; do
+		[ "$1" = open ] && [ "$(cat "$channel/subchannel_id")" != 0 ] || continue
+		sum=$((sum + $(stat -c %s "$channel/ring") / 4096))
+	done
+	echo $sum
+}
+gpadls_are() { [ "$(counter guest0 gpadl_pages)" = "$(pages_shared "$1")" ]; }
+masked() { # the receive rings of all channels
+	n=0
+	for mask in /sys/bus/vmbus/devices/*/channels/*/in_mask; do
+		[ "$(cat "$mask")" = 1 ] || return 1
+		n=$((n + 1))
+	done
+	[ $n -eq $((2 * queues)) ]
 }
 none_of() { [ -z "$(generator "$1")" ]; }
 # What testpmd says that it sent on both ports, and what the host got.
@@ -67,11 +106,9 @@ echo 160 >/proc/sys/vm/nr_hugepages
 mount -t hugetlbfs huge /mnt/huge
 check "hv_netvsc has them first" sh -c '/sbin/modprobe hv_netvsc && sleep 2 && test -e /sys/class/net/eth1'
 modprobe uio_hv_generic
-echo $class >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 for path in /sys/bus/vmbus/drivers/hv_netvsc/*-*-*; do
 	guid=$(basename "$path")
-	check "$guid is unbound" sh -c "echo $guid >/sys/bus/vmbus/drivers/hv_netvsc/unbind"
-	check "$guid is bound to uio" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/bind"
+	check "$guid is bound to uio" to_uio "$guid"
 done
 check "both are uio devices" test -c /dev/uio0 -a -c /dev/uio1
 mkfifo /tmp/stop
@@ -80,6 +117,9 @@ lists=$(counter b tx_page_lists)
 testpmd /tmp/first
 wait_for 200 enough_or_over
 check "frames come back" enough
+check "every receive ring is masked" wait_for 20 masked
+check "the GPADLs are as large as the maps" wait_for 20 gpadls_are open
+echo "the host has $(counter guest0 gpadl_pages) pages of the guest"
 testpmd_end
 cat /tmp/first
 check "both sides counted the same" sums_agree
@@ -87,6 +127,7 @@ check "none is corrupt" none_of gen_corrupt
 check "none is foreign" none_of gen_foreign
 check "none came twice" none_of gen_duplicate
 check "on every queue" every_queue
+check "those of the rings end with testpmd" wait_for 20 gpadls_are closed
 check "testpmd ended well" grep -q Bye /tmp/first
 check "the plugin took over" grep -q "taking over from DPDK's built-in vmbus" /tmp/first
 check "with physical addresses" grep -q "IOVA mode 'PA'" /tmp/first
@@ -105,9 +146,8 @@ check "it started again, and ended well" grep -q Bye /tmp/second
 for path in /sys/bus/vmbus/drivers/uio_hv_generic/*-*-*; do
 	guid=$(basename "$path")
 	[ -e "$path" ] || continue
-	check "$guid goes back" sh -c "echo $guid >/sys/bus/vmbus/drivers/uio_hv_generic/unbind"
-	check "$guid is hv_netvsc's again" sh -c "echo $guid >/sys/bus/vmbus/drivers/hv_netvsc/bind"
+	check "$guid is hv_netvsc's again" back_to_netvsc "$guid"
 done
-check "interfaces are there again" wait_for 30 test -e /sys/class/net/eth0
+check "interfaces are there again" wait_for 30 test -e /sys/class/net/eth0 -a -e /sys/class/net/eth1
 check "no complaint of the kernel" quiet_dmesg
 exit "$failed"

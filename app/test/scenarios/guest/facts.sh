@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What a user of uio_hv_generic sees of a kernel, a fact per line: run in a guest
 # (devtools/guest.sh) and under `hvsim run`, the lines are to be the same. One
-# NIC. Ids that are free to choose are left out.
+# NIC, nic0, of two queues. Ids that are free to choose are left out. $CALLS is the
+# program test_guest_calls, and $HVSIM, which the simulated kernel's guest asks itself.
 # shellcheck shell=sh
 
 class=f8615163-df3e-46c5-913f-f2d2f965ed0e
@@ -65,4 +66,8 @@ fact "writing 2 bytes: $?"
 exec 3>&-
 sleep 1
 channels again-closed
-exit 0
+if [ "${1:-}" = simulated ]; then
+	"$CALLS" "$HVSIM ctl nic remove nic0"
+	exit
+fi
+"$CALLS" "host nic remove nic0" && quiet_dmesg
