@@ -116,6 +116,25 @@ static const struct kern_profile profiles[] = {
 		.cpu_writable = true,
 	},
 	{
+		/* Measured on Debian's 6.12.117, but for irqcontrol_signals: as 6.12.41
+		 * with b15b7d2a1b09, and a write of 1 unmasks subchannels, too
+		 * (d062463edf17). */
+		.name = "6.12.117",
+		.about = "6.12.117: masks left to user space, irqcontrol acts on all channels",
+		.ring_late = true,
+		.ring_attr_real_size = true,
+		.ring_attr_primary = true,
+		.subchannels = true,
+		.ring_bytes = RINGS_512_PAGES,
+		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
+		.irqcontrol_all = true,
+		.irqcontrol_signals = true,
+		.monitorless = true,
+		.control_page_bytes = HV_PAGE_BYTES,
+		.driver_override = true,
+		.cpu_writable = true,
+	},
+	{
 		/* All of the above, b15b7d2a1b09 (6.17.3) and d062463edf17 (6.17). */
 		.name = "6.18",
 		.about = "6.18: masks left to user space, irqcontrol acts on all channels",

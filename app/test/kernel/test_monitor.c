@@ -284,7 +284,7 @@ a_kick_signals_channels_without_monitor_as_the_kernel_does(void **state)
 	static const struct {
 		const char *profile;
 		unsigned int primary, sub;
-	} rows[] = { { "6.12.41", 1, 0 }, { "6.18", 1, 1 } };
+	} rows[] = { { "6.12.41", 1, 0 }, { "6.12.117", 1, 1 }, { "6.18", 1, 1 } };
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
