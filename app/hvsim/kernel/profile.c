@@ -97,6 +97,21 @@ static const struct kern_profile profiles[] = {
 		.cpu_writable = true,
 	},
 	{
+		/* Measured on Debian's 6.1.192: as 6.1.158, but a write of 1 unmasks
+		 * subchannels, too (d062463edf17, which also ended the oops). */
+		.name = "6.1.192",
+		.about = "6.1.192: masks left to user space, irqcontrol acts on all channels",
+		.ring_late = true,
+		.ring_attr_primary = true,
+		.subchannels = true,
+		.ring_bytes = RINGS_512_PAGES,
+		.subchannel_ring_bytes = RINGS_SUBCHANNEL,
+		.irqcontrol_all = true,
+		.control_page_bytes = HV_PAGE_BYTES,
+		.driver_override = true,
+		.cpu_writable = true,
+	},
+	{
 		/* 547fa4ffd799 (low-speed devices: bound without a monitor, the event
 		 * is set on enable, for the primary), 0315fef2aff9, f31fe8165d36,
 		 * 65995e97a1ca (in 6.12.41); before b15b7d2a1b09 (6.12.53). */

@@ -56,7 +56,7 @@ old_kernels_mask_interrupts_at_open_and_in_the_callback_new_ones_never(void **st
 		uint32_t mask;
 	} rows[] = {
 		{ "4.18", 1 }, { "5.15", 1 }, { "6.1", 1 }, { "6.1.158", 0 }, { "6.12.41", 1 },
-		{ "6.12.117", 0 }, { "6.18", 0 },
+		{ "6.1.192", 0 }, { "6.12.117", 0 }, { "6.18", 0 },
 	};
 
 	(void)state;

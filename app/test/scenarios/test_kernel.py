@@ -285,7 +285,7 @@ REAL_ONLY = {"fact: call: poll without an event = 0",
 
 
 @pytest.mark.parametrize("kernel, profile", [
-    pytest.param("6.1", "6.1.158", marks=LONG), ("6.12.43", "6.12.41"),
+    pytest.param("6.1", "6.1.192", marks=LONG), ("6.12.43", "6.12.41"),
     pytest.param("6.12.57", "6.1.158", marks=LONG), pytest.param("6.12", "6.12.117", marks=LONG)])
 def test_what_hvsim_run_imitates_is_what_the_kernel_shows(tmp_path, kernel, profile):
     nic = ["--nic", "port=echo,monitor=on,queues=2"]
