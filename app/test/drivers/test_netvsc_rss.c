@@ -50,6 +50,121 @@ rss_is_switched_off_before_it_is_set(void **state)
 	close_host(host);
 }
 
+/* Of the test vectors that Microsoft publishes with the hash. */
+static void
+the_default_key_is_that_of_the_published_test_vectors(void **state)
+{
+	static const uint8_t key[NDIS_RSS_KEY_BYTES] = {
+		0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
+		0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
+		0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
+		0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+	};
+	struct fake_host *host = open_host(0x301, 4);
+	struct netvsc_rss rss;
+
+	(void)state;
+	memset(&rss, 0xff, sizeof(rss));
+	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_IPV4, &rss);
+	assert_memory_equal(rss.key, key, sizeof(key));
+	assert_int_equal(rss.reta_size, 128);
+	for (unsigned int i = 128; i < NETVSC_RETA_MAX; i++)
+		assert_int_equal(rss.reta[i], 0);
+	netvsc_rss_default(&host->dev, 0, RTE_ETH_RSS_IPV4, &rss);
+	for (unsigned int i = 0; i < 128; i++)
+		assert_int_equal(rss.reta[i], 0);
+	close_host(host);
+}
+
+/* Each of DPDK's hash types by itself, as the host is told it. */
+static void
+each_hash_type_is_the_hosts_bit_of_that_name(void **state)
+{
+	static const struct {
+		uint64_t hf;
+		uint32_t hash;
+	} rows[] = {
+		{ RTE_ETH_RSS_IPV4, 0x100 }, { RTE_ETH_RSS_FRAG_IPV4, 0x100 },
+		{ RTE_ETH_RSS_NONFRAG_IPV4_OTHER, 0x100 },
+		{ RTE_ETH_RSS_NONFRAG_IPV4_TCP, 0x200 }, { RTE_ETH_RSS_NONFRAG_IPV4_UDP, 0x4000 },
+		{ RTE_ETH_RSS_IPV6, 0x400 }, { RTE_ETH_RSS_IPV6_EX, 0x800 },
+		{ RTE_ETH_RSS_NONFRAG_IPV6_TCP, 0x1000 }, { RTE_ETH_RSS_IPV6_TCP_EX, 0x2000 },
+		{ RTE_ETH_RSS_NONFRAG_IPV6_UDP, 0x8000 }, { RTE_ETH_RSS_IPV6_UDP_EX, 0x10000 },
+	};
+	struct fake_host *host = open_host(0x3f01, 4);
+	struct netvsc_rss rss;
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		netvsc_rss_default(&host->dev, 4, rows[i].hf, &rss);
+		assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
+		assert_int_equal(host->rss.hash_info, 1 | rows[i].hash);
+		assert_int_equal(host->rss.header.type, 0x89);
+		assert_int_equal(host->rss.header.revision, 2);
+		assert_int_equal(host->rss.header.bytes, 40);
+		assert_int_equal(host->rss.flags, 0);
+		assert_int_equal(host->rss.table_offset, 40);
+		assert_int_equal(host->rss.key_offset, 40 + 128 * 4);
+	}
+	close_host(host);
+}
+
+/* What the host can do, and what that comes to here: -1 is no answer that makes
+ * sense, and no link. */
+static void
+tables_and_queues_are_what_the_host_has_within_what_the_driver_has(void **state)
+{
+	static const struct {
+		uint32_t flags, queues, entries;
+		uint32_t reta, host_queues;
+		struct fake_spoil spoil;
+	} rows[] = {
+		{ 0x301, 64, 128, 128, 64, { 0 } },
+		{ 0x301, 1, 16, 16, 1, { 0 } },
+		{ 0x301, 64, 16, 16, 16, { 0 } },
+		{ 0x301, 65, 512, 512, NETVSC_QUEUES_MAX, { 0 } },
+		{ 0x301, 64, 513, 512, 64, { 0 } },
+		{ 0x301, 64, 0, 128, 64, { 0 } },
+		{ 0x301, 64, 1, 1, 1, { 0 } },
+		{ 0x301, 0, 128, 0, 1, { 0 } },
+		{ 0x300, 64, 128, 0, 1, { 0 } },
+		/* Revision 1, or none of the later part: as if it said nothing. */
+		{ 0x301, 64, 16, 128, 64, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00120188, 0 } },
+		{ 0x301, 64, 16, 128, 64, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00110288, 0 } },
+		{ 0x301, 64, 16, 128, 64, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00100288, 0 } },
+		{ 0x301, 64, 16, 16, 16, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00120388, 0 } },
+		{ 0x301, 64, 16, 0, 0, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x000F0288, 0 } },
+		{ 0x301, 64, 16, 0, 0, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00130288, 0 } },
+		{ 0x301, 64, 16, 0, 0, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00120088, 0 } },
+		{ 0x301, 64, 16, 0, 0, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00120289, 0 } },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct fake_host *host = fake_host_start(true);
+
+		host->set.rss_flags = rows[i].flags;
+		host->set.rss_queues = rows[i].queues;
+		host->set.rss_entries = rows[i].entries;
+		host->set.spoil = rows[i].spoil;
+		host->dev.host.queues = 77;
+		host->dev.host.reta_size = 78;
+		host->dev.host.rss_caps = 79;
+		host->dev.host.rss_hf = 80;
+		if (rows[i].host_queues == 0) {
+			assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), -EPROTO);
+			fake_host_stop();
+			continue;
+		}
+		assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), 0);
+		assert_int_equal(host->dev.host.reta_size, rows[i].reta);
+		assert_int_equal(host->dev.host.queues, rows[i].host_queues);
+		assert_int_equal(host->dev.host.rss_caps, rows[i].reta != 0 ? rows[i].flags : 0);
+		assert_int_equal(host->dev.host.rss_hf != 0, rows[i].reta != 0);
+		close_host(host);
+	}
+}
+
 static void
 no_hash_types_switch_rss_off(void **state)
 {
@@ -202,6 +317,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rss_is_switched_off_before_it_is_set),
+		cmocka_unit_test(the_default_key_is_that_of_the_published_test_vectors),
+		cmocka_unit_test(each_hash_type_is_the_hosts_bit_of_that_name),
+		cmocka_unit_test(tables_and_queues_are_what_the_host_has_within_what_the_driver_has),
 		cmocka_unit_test(no_hash_types_switch_rss_off),
 		cmocka_unit_test(hash_types_are_offered_as_the_host_computes_them),
 		cmocka_unit_test(a_bad_table_is_refused_before_anything_is_sent),

@@ -10,14 +10,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmbus_guard.h"
 #include "vmbus_uio.h"
 #include "vmbus_wire.h"
 
@@ -44,6 +47,7 @@ mapped(int fd, const struct vmbus_sysfs_map *sysfs)
 {
 	struct vmbus_maps maps;
 
+	memset(&maps, 0xff, sizeof(maps));      /* as memory that others used */
 	assert_int_equal(vmbus_uio_map(fd, sysfs, &maps), 0);
 	return maps;
 }
@@ -93,6 +97,8 @@ each_map_is_at_its_own_place_and_the_subchannels_behind_all(void **state)
 	vmbus_uio_unmap(&maps);
 	assert_null(maps.window);
 	assert_int_equal(maps.window_bytes, 0);
+	for (unsigned int i = 0; i < UIO_MAP_COUNT; i++)
+		assert_null(maps.map[i].addr);
 	assert_int_equal(mprotect(expected, PAGE, PROT_READ), -1);      /* not even reserved */
 	vmbus_uio_unmap(&maps);         /* of nothing */
 	close(fd);
@@ -132,6 +138,147 @@ what_cannot_be_mapped_leaves_nothing_mapped(void **state)
 	assert_null(maps.map[0].addr);
 	assert_int_equal(vmbus_uio_map(fd, huge, &maps), -ENOMEM);
 	assert_null(maps.window);
+	close(fd);
+}
+
+/* Only rings of subchannels go under a thread; see vmbus_guard.h. */
+static void
+all_slots_are_guarded_for_as_long_as_they_are_there_and_nothing_else_is(void **state)
+{
+	const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT] = {
+		{ .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE },
+		{ .bytes = PAGE },
+	};
+	int fd = uio_file();
+	struct vmbus_maps maps = mapped(fd, sysfs);
+	uint8_t *end = (uint8_t *)maps.window + maps.window_bytes;
+	uint8_t *first = end - (uint64_t)SLOT_BYTES * VMBUS_SUBCHANNELS_MAX;
+
+	(void)state;
+	assert_false(vmbus_guard_fault(first - 1));
+	assert_true(vmbus_guard_fault(first));
+	assert_int_equal(*first, 0);
+	assert_true(vmbus_guard_fault(end - 1));
+	assert_int_equal(end[-1], 0);
+	assert_false(vmbus_guard_fault(end));
+	vmbus_uio_unmap(&maps);
+	assert_false(vmbus_guard_fault(first));
+	assert_false(vmbus_guard_fault(end - 1));
+	close(fd);
+}
+
+/* ---- what is kept ---- */
+
+/* A line of /proc/self/smaps about a mapping; "" if there is none. */
+static void
+smaps_line(const void *addr, const char *what, char line[256])
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	unsigned long start, end;
+	bool here = false;
+
+	assert_non_null(file);
+	while (fgets(line, 256, file) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = (uintptr_t)addr >= start && (uintptr_t)addr < end;
+		else if (here && strncmp(line, what, strlen(what)) == 0)
+			break;
+		line[0] = '\0';
+	}
+	fclose(file);
+}
+
+static void
+what_the_host_writes_is_left_out_of_a_core_dump(void **state)
+{
+	const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT] = {
+		{ .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE },
+		{ .bytes = PAGE },
+	};
+	int fd = uio_file();
+	struct vmbus_maps maps = mapped(fd, sysfs);
+	char line[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < UIO_MAP_COUNT; i++) {
+		smaps_line(maps.map[i].addr, "VmFlags:", line);
+		assert_non_null(strstr(line, " dd"));
+	}
+	vmbus_uio_unmap(&maps);
+	close(fd);
+}
+
+/* Whether a page of the address space is anybody's. */
+static bool
+anybodys(void *addr)
+{
+	return msync(addr, PAGE, MS_ASYNC) == 0;
+}
+
+static void
+a_map_that_is_kept_stays_where_it_is_as_a_copy_until_it_is_freed(void **state)
+{
+	const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT] = {
+		{ .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE + 1 },
+		{ .bytes = PAGE },
+	};
+
+	(void)state;
+	for (unsigned int which = 0; which < UIO_MAP_COUNT; which++) {
+		int fd = uio_file();
+		struct vmbus_maps maps = mapped(fd, sysfs);
+		uint8_t *at = maps.map[which].addr, *window = maps.window;
+		uint8_t *end = window + maps.window_bytes;
+		const uint64_t bytes = maps.map[which].bytes;
+		const uint64_t pages = which == 3 ? 2 * PAGE : PAGE;
+		uint8_t byte = 0;
+
+		at[bytes - 1] = 0x5A;
+		assert_int_equal(vmbus_uio_keep(&maps, which), 0);
+		assert_null(maps.map[which].addr);
+		assert_int_equal(maps.map[which].bytes, 0);
+		*at = 77;               /* the host does not see it */
+		assert_int_equal(pread(fd, &byte, 1, which * PAGE), 1);
+		assert_int_equal(byte, which + 1);
+		vmbus_uio_unmap(&maps);
+		assert_null(maps.window);
+		assert_null(maps.kept.addr);
+		assert_int_equal(*at, 77);
+		assert_int_equal(at[bytes - 1], 0x5A);
+		assert_true(anybodys(at));
+		assert_true(at == window || !anybodys(at - PAGE));
+		assert_true(!anybodys(at + pages));
+		assert_true(!anybodys(end - PAGE));
+		vmbus_uio_kept_free(at, bytes);
+		assert_false(anybodys(at));
+		assert_false(anybodys(at + pages - PAGE));
+		close(fd);
+	}
+}
+
+static void
+without_memory_for_a_copy_the_map_itself_stays(void **state)
+{
+	const struct vmbus_sysfs_map sysfs[UIO_MAP_COUNT] = {
+		{ .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE },
+		{ .bytes = PAGE },
+	};
+	int fd = uio_file(), ret;
+	struct vmbus_maps maps = mapped(fd, sysfs);
+	uint8_t *at = maps.map[3].addr;
+	struct rlimit before, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	ret = vmbus_uio_keep(&maps, 3);
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(ret, -ENOMEM);
+	vmbus_uio_unmap(&maps);
+	assert_int_equal(*at, 4);
+	vmbus_uio_kept_free(at, PAGE);
+	assert_false(anybodys(at));
 	close(fd);
 }
 
@@ -222,7 +369,15 @@ rings_of_subchannels_come_into_their_slots_and_go_again(void **state)
 	assert_true(reserved(at));      /* the address space stays ours */
 	assert_int_equal(vmbus_uio_map_ring(folder, "nic", 2, &maps, 0), 0);
 	assert_ptr_equal(maps.ring[0].addr, at);
+	vmbus_uio_unmap_ring(&maps, 0);
+	close(fd);
+	fd = dup(STDIN_FILENO);
+	close(STDIN_FILENO);            /* 0 is a descriptor like any other */
+	assert_int_equal(vmbus_uio_map_ring(folder, "nic", 2, &maps, 0), 0);
+	assert_int_equal(*(char *)maps.ring[0].addr, '2');
+	dup2(fd, STDIN_FILENO);
 	vmbus_uio_unmap(&maps);
+	assert_null(maps.ring[0].addr);
 	assert_null(maps.ring[last].addr);
 	close(fd);
 }
@@ -234,17 +389,24 @@ rings_that_are_missing_or_of_impossible_sizes_are_refused(void **state)
 		{ .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE }, { .bytes = PAGE },
 		{ .bytes = PAGE },
 	};
-	static char far[5000];
-	int fd = uio_file();
+	static char far[5000], slashes[PATH_MAX + 1];
+	int fd = uio_file(), next = dup(fd);
 	struct vmbus_maps maps = mapped(fd, sysfs);
 
 	(void)state;
 	memset(far, 'x', sizeof(far) - 1);
+	memset(slashes, '/', PATH_MAX - strlen("/nic/channels/1/ring"));
+	close(next);
+	assert_int_equal(vmbus_uio_map_ring(slashes, "nic", 1, &maps, 0), -ENAMETOOLONG);
+	slashes[strlen(slashes) - 1] = '\0';
+	assert_int_equal(vmbus_uio_map_ring(slashes, "nic", 1, &maps, 0), -ENOENT);
 	assert_int_equal(vmbus_uio_map_ring(folder, "nic", 1, &maps, 0), -EPROTO);
 	assert_int_equal(vmbus_uio_map_ring(folder, "nic", 4, &maps, 0), -EPROTO);
 	assert_int_equal(vmbus_uio_map_ring(folder, "nic", 5, &maps, 0), -ENOENT);
 	assert_int_equal(vmbus_uio_map_ring(folder, far, 1, &maps, 0), -ENAMETOOLONG);
 	assert_null(maps.ring[0].addr);
+	assert_int_equal(dup(fd), next);        /* none was left open */
+	close(next);
 	vmbus_uio_unmap(&maps);
 	close(fd);
 }
@@ -306,6 +468,11 @@ main(void)
 		cmocka_unit_test(each_map_is_at_its_own_place_and_the_subchannels_behind_all),
 		cmocka_unit_test(a_slot_is_as_large_as_the_primarys_rings_if_those_are_larger),
 		cmocka_unit_test(what_cannot_be_mapped_leaves_nothing_mapped),
+		cmocka_unit_test(
+			all_slots_are_guarded_for_as_long_as_they_are_there_and_nothing_else_is),
+		cmocka_unit_test(what_the_host_writes_is_left_out_of_a_core_dump),
+		cmocka_unit_test(a_map_that_is_kept_stays_where_it_is_as_a_copy_until_it_is_freed),
+		cmocka_unit_test(without_memory_for_a_copy_the_map_itself_stays),
 		cmocka_unit_test(rings_of_subchannels_come_into_their_slots_and_go_again),
 		cmocka_unit_test(rings_that_are_missing_or_of_impossible_sizes_are_refused),
 		cmocka_unit_test(a_device_that_is_not_there_is_an_errno),
