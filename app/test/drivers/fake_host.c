@@ -502,8 +502,8 @@ packet_rndis(const struct vmbus_packet_header *header, const uint8_t *packet)
 		fake_host->data(header, packet);
 		return;
 	}
-	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL)
-		wrong("data on the control path");
+	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL || !fake_world_locked())
+		wrong("data on the control path, or a request outside of its lock");
 	if (header->flags != VMBUS_PACKET_FLAG_COMPLETION_REQUESTED)
 		wrong("an RNDIS message without a wish for completion");
 	if (header->type == VMBUS_PACKET_INBAND) {
@@ -539,6 +539,8 @@ packet_nvsp(const struct vmbus_packet_header *header, const uint8_t *packet)
 
 	memcpy(&type, payload, sizeof(type));
 	heard(type);
+	if (type != NVSP_RNDIS && !fake_world_locked())
+		wrong("a request outside of the control lock");
 	switch (type) {
 	case NVSP_INIT:
 		nvsp_init(header->transaction_id, payload);

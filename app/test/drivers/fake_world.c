@@ -450,11 +450,31 @@ fake_host_start(bool page_lists)
 	return fake_host;
 }
 
+/* The C library's own word: a recursive lock can be tried by another thread only. */
+bool
+fake_world_locked(void)
+{
+	return fake_host->dev.xact.mutex.__data.__owner != 0;
+}
+
+/* Whoever takes a lock gives it back. */
+static void
+locks_check(const struct netvsc_device *dev)
+{
+	assert_false(fake_world_locked());
+	assert_int_equal(dev->xact.hurried, 0);
+	assert_int_equal(dev->xact.lock.locked, 0);
+	assert_int_equal(fake_world.channel.lock.locked, 0);
+	for (unsigned int i = 0; i < FAKE_SUBCHANNELS_MAX; i++)
+		assert_int_equal(fake_world.sub[i].lock.locked, 0);
+}
+
 void
 fake_host_stop(void)
 {
 	struct netvsc_device *dev = &fake_host->dev;
 
+	locks_check(dev);
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)
 		netvsc_channel_destroy(dev, i);
 	netvsc_xact_destroy(dev);

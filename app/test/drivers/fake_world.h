@@ -63,6 +63,9 @@ struct fake_packet {
 };
 void fake_world_write(const struct fake_packet *packet);
 
+/* Whether a thread has the driver's control lock, under which all requests are made. */
+bool fake_world_locked(void);
+
 /* The host's answer to one of the guest's packets. */
 void fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet);
 

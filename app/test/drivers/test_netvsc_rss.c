@@ -37,6 +37,7 @@ rss_is_switched_off_before_it_is_set(void **state)
 
 	(void)state;
 	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6, &rss);
+	rss.reta[128] = 9999;           /* behind the table: nobody looks */
 	assert_int_equal(netvsc_rss_set(&host->dev, &rss), 0);
 	assert_int_equal(host->rss_disables, 1);
 	assert_int_equal(host->rss_enables, 1);
@@ -128,6 +129,8 @@ tables_and_queues_are_what_the_host_has_within_what_the_driver_has(void **state)
 		{ 0x301, 64, 1, 1, 1, { 0 } },
 		{ 0x301, 0, 128, 0, 1, { 0 } },
 		{ 0x300, 64, 128, 0, 1, { 0 } },
+		/* The host does not know the question: no RSS, and all else works. */
+		{ 0x301, 64, 128, 0, 1, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 12, 0xC00000BB, 0 } },
 		/* Revision 1, or none of the later part: as if it said nothing. */
 		{ 0x301, 64, 16, 128, 64, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00120188, 0 } },
 		{ 0x301, 64, 16, 128, 64, { OID_GEN_RECEIVE_SCALE_CAPABILITIES, 24, 0x00110288, 0 } },
@@ -226,6 +229,9 @@ a_bad_table_is_refused_before_anything_is_sent(void **state)
 	bad.reta[127] = 4;              /* only 0 to 3 are open */
 	assert_int_equal(netvsc_rss_set(&host->dev, &bad), -EINVAL);
 	bad = good;
+	bad.reta[0] = 4;
+	assert_int_equal(netvsc_rss_set(&host->dev, &bad), -EINVAL);
+	bad = good;
 	bad.reta_size = 64;
 	assert_int_equal(netvsc_rss_set(&host->dev, &bad), -EINVAL);
 	assert_int_equal(host->rss_disables, 1);
@@ -262,6 +268,11 @@ a_host_without_rss_takes_none(void **state)
 	struct netvsc_rss rss;
 
 	(void)state;
+	host->set.nvsp_max = NVSP_VERSION_5;            /* the first that has it */
+	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), 0);
+	assert_int_equal(host->dev.host.reta_size, 128);
+	close_host(host);
+	host = fake_host_start(true);
 	host->set.nvsp_max = NVSP_VERSION_4;
 	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), 0);
 	assert_int_equal(host->dev.host.reta_size, 0);

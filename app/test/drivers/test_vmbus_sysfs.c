@@ -125,6 +125,7 @@ a_guid_is_read_with_and_without_braces_and_in_either_case(void **state)
 		"", "{", "{}", NAME "}", "{" NAME, NAME "0", "7a08391ff5a04ac09802d13fd964f8df",
 		"7a08391f-f5a0-4ac0-9802-d13fd964f8dg", "7a08391f-f5a0-4ac0-9802-d13fd964f8d",
 		"7a08391f-f5a0-4ac0-9802-d13fd964f8gf", "{" NAME "x", "vmbus_0_14",
+		"7a08391f_f5a0-4ac0-9802-d13fd964f8df",
 	};
 	uint8_t a[16], b[16], c[16] = { 0 };
 	char text[VMBUS_GUID_TEXT_BYTES];
@@ -319,6 +320,7 @@ what_cannot_be_read_is_an_errno_and_nothing_stays_open(void **state)
 	struct vmbus_sysfs_map maps[UIO_MAP_COUNT];
 	struct vmbus_sysfs_device device;
 	const int fd = free_descriptor();
+	int stdin_before;
 	unsigned int map;
 	const char *file;
 
@@ -328,6 +330,11 @@ what_cannot_be_read_is_an_errno_and_nothing_stays_open(void **state)
 	assert_int_equal(vmbus_sysfs_read_maps(root, NAME, 7, maps, &map), 0);
 	assert_int_equal(vmbus_sysfs_read_channels(root, NAME, channels, 4), 1);
 	assert_int_equal(free_descriptor(), fd);
+	stdin_before = dup(STDIN_FILENO);
+	close(STDIN_FILENO);            /* 0 is a descriptor like any other */
+	assert_int_equal(vmbus_sysfs_read_maps(root, NAME, 7, maps, &map), 0);
+	dup2(stdin_before, STDIN_FILENO);
+	close(stdin_before);
 	put_folder(NAME "/uio/uio7/maps/map4/name");
 	assert_int_equal(vmbus_sysfs_read_maps(root, NAME, 7, maps, &map), -EISDIR);
 	put_folder(NAME "/id");

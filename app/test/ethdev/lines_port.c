@@ -126,6 +126,21 @@ op_remove(struct ops *ops, const struct words *words)
 	returned(ret < 0 ? ret : rte_dev_remove(info.device));
 }
 
+/* Probes the device `dev`; its port, the only one there is, is the one from here on. */
+static void
+op_attach(struct ops *ops, const struct words *words)
+{
+	const char *dev = word_text(words, "dev");
+	int ret = dev != NULL ? rte_dev_probe(dev) : -EINVAL;
+	uint64_t port = rte_eth_find_next(0);
+
+	if (ret == 0 && port == RTE_MAX_ETHPORTS)
+		ret = -ENODEV;
+	if (ret == 0)
+		ops->port = (uint16_t)port;
+	returned(ret);
+}
+
 /* Ends EAL and the process: whatever a driver does at the end is done. */
 static void
 op_end(struct ops *ops, const struct words *words)
@@ -283,7 +298,7 @@ op_heap(struct ops *ops, const struct words *words)
 const struct op port_ops[] = {
 	{ "pool", op_pool }, { "configure", op_configure }, { "rxq", op_rxq }, { "txq", op_txq },
 	{ "start", op_start }, { "stop", op_stop }, { "close", op_close }, { "reset", op_reset },
-	{ "remove", op_remove },
+	{ "remove", op_remove }, { "attach", op_attach },
 	{ "end", op_end }, { "promisc", op_promisc }, { "allmulti", op_allmulti },
 	{ "groups", op_groups }, { "mtu", op_mtu }, { "rss_set", op_rss_set },
 	{ "reta_set", op_reta_set }, { "rescan", op_rescan }, { "heap", op_heap },

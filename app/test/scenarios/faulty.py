@@ -5,13 +5,15 @@ stop and start or reset, and nothing is missing.
 
 A run is a list of steps that follows from its seed: faults are armed and disarmed
 over the control socket, operations return 0 or an errno in bounded time, frames go
-out and come back. At a rest all faults are disarmed and the accounts made: mbufs,
+out and come back. The NIC is taken away in the middle of what goes on, also of a request
+that the host does not answer, and offered anew. At a rest all faults are disarmed and the accounts made: mbufs,
 allocations, and no violation of the host's rules by the driver of itself."""
 
 import random
 import time
 
 import lies
+from conftest import wait_until
 from lines import Ops
 
 QUEUES = 2
@@ -27,6 +29,17 @@ MILD_LIES = ["RNDIS_PACKET", "RNDIS_PPI"]
 HARD = ["flip", "packet-bytes:value=V", "unread:count=300", "range-bytes:value=V",
         "range-offset:value=V", "transfer-id:value=V", "completion-id:value=V",
         "silent:message=completion", "late", "twice:message=completion"]
+# What a host may leave unanswered, and a call that asks it. Whoever waits then would do so
+# for a minute: the NIC is taken away meanwhile, which ends the wait.
+UNANSWERED = [("rndis-set", "promisc", {"on": 1}), ("rndis-set", "allmulti", {"on": 1}),
+              ("rndis-set", "groups", {"n": 3}), ("rndis-set", "reta_set", {"queue": 1}),
+              ("rndis-set", "mtu", {"mtu": 1400}), ("rndis-query", "mtu", {"mtu": 1300}),
+              ("rndis-init", "mtu", {"mtu": 1400}), ("recv-buffer", "mtu", {"mtu": 1300}),
+              ("send-buffer", "mtu", {"mtu": 1400}), ("init", "mtu", {"mtu": 1300})]
+# The same while a device is attached.
+UNANSWERED_ATTACH = ["init", "recv-buffer", "send-buffer", "rndis-init", "rndis-query",
+                     "rndis-set"]
+GONE_SECONDS = 40               # far less than a whole wait for an answer
 VALUES = [0, 1, 3, 7, 8, 16, 20, 60, 255, 4096, 0x7fffffff, 0x80000000, 0xffffffff]
 
 
@@ -71,11 +84,14 @@ class FaultSoak:
     def __init__(self, machine, plugin, seed, say=lambda line: None):
         self.rng, self.say = random.Random(seed), say
         self.server = machine.serve(["--nic", f"queues={QUEUES},port=echo"])
+        listed = self.server.ctl("list")
+        self.guid = listed.get("result", listed)["nics"][0]["guid"].strip("{}")
         self.ops = Ops(self.server, plugin).up(QUEUES)
         self.fields = [f for f in lies.fields(self.server) if f not in lies.SILENCE]
         self.steps, self.rests, self.armed, self.outcomes, self.errors = 0, 0, 0, {}, {}
         self.recent = []
         self.base = None
+        self.rescinds, self.cut_short = 0, 0
 
     # ---- faults ----
 
@@ -137,9 +153,74 @@ class FaultSoak:
             lambda: self.call("reta_set", queue=rng.randrange(QUEUES)),
             self.restart, self.host))()
 
+    # ---- the NIC goes and comes back ----
+
+    def cut_off(self, name, words, moment, fails):
+        """An operation in the middle of which, or so, the NIC is taken away: it
+        returns soon, whatever it was waiting for."""
+        self.ops.send(" ".join([name, *(f"{k}={v}" for k, v in words.items())]))
+        moment()
+        self.server.ctl("nic", "remove", "nic0")
+        self.rescinds += 1
+        answer = self.ops.answer(f"{name}, the NIC taken away", GONE_SECONDS)
+        self.recent.append(f"{name} {words}, the NIC taken away -> {answer}")
+        ret = answer.get("ret", 0)
+        if not -200 < ret <= 0 or (fails and ret == 0):
+            raise Broken(f"{name} of a NIC that was taken away: {answer}")
+
+    def unanswered(self, message):
+        """The host leaves the next such request without an answer; a moment is over
+        when it has."""
+        before = lies.fired(self.server, "silent")
+        self.server.ctl("fault", "arm", f"silent:message={message}")
+        self.recent.append(f"silent:message={message}")
+        return lambda: wait_until(lambda: lies.fired(self.server, "silent") > before, 40,
+                                  f"the host leaves {message} unanswered")
+
+    def detach(self):
+        """The application lets go of a NIC that is not there; nothing stays behind."""
+        self.ops.ok("remove", seconds=CALL_SECONDS)
+        missing = self.ops("missing")
+        if missing["mbufs"] != 0 or missing["tx_mbufs"] != 0:
+            raise Broken(f"mbufs are missing after the NIC was taken away: {missing}")
+        self.server.ctl("fault", "disarm", "all")
+        self.server.ctl("nic", "offer", "nic0")
+
+    def attach(self):
+        def attached():
+            return self.ops("attach", seconds=CALL_SECONDS, dev=f"vmbus:{self.guid}")["ret"] == 0
+        wait_until(attached, 60, "the NIC that was offered anew is attached")
+        self.ops.configure(QUEUES)
+        self.ops.ok("start")
+
+    def rescind(self):
+        """At a moment that the seed chooses: under frames, in a call, in a request that
+        is not answered, in the attach that follows."""
+        rng = self.rng
+        if rng.random() < 0.4:
+            message, name, words = rng.choice(UNANSWERED)
+            self.cut_off(name, words, self.unanswered(message), True)
+            self.cut_short += 1
+        else:
+            name, words = rng.choice((("tx", {"n": 64, "bytes": 100}),
+                                      ("rx", {"n": 64, "ms": 200, "last": QUEUES - 1}),
+                                      ("mtu", {"mtu": 1400}), ("promisc", {"on": 1}),
+                                      ("stop", {}), ("reset", {})))
+            self.cut_off(name, words, lambda: time.sleep(rng.uniform(0, 0.02)), False)
+        self.detach()
+        if rng.random() < 0.3:          # and once more, before it is there
+            self.cut_off("attach", {"dev": f"vmbus:{self.guid}"},
+                         self.unanswered(rng.choice(UNANSWERED_ATTACH)), True)
+            self.cut_short += 1
+            self.server.ctl("fault", "disarm", "all")
+            self.server.ctl("nic", "offer", "nic0")
+        self.attach()
+
     def step(self):
         """Faults, and what they are about; the hard ones while frames travel only."""
         self.steps += 1
+        if self.rng.random() < 0.15:
+            self.rescind()
         hard = self.rng.random() < 0.5
         for _ in range(self.rng.randint(1, 3)):
             self.fault(hard)
@@ -185,7 +266,9 @@ class FaultSoak:
 
     def line(self, start):
         return (f"soak: {time.monotonic() - start:6.0f} s, {self.steps} steps, {self.armed} faults "
-                f"armed, {self.rests} rests: {self.outcomes}; errors returned: {self.errors}")
+                f"armed, {self.rests} rests: {self.outcomes}; errors returned: {self.errors}; NIC "
+                f"taken away {self.rescinds} times, {self.cut_short} of them with a request under "
+                "way that the host left unanswered")
 
     def run(self, seconds, every=4):
         start = said = time.monotonic()
