@@ -282,6 +282,12 @@ says_it_in_one_line(const char *what, const char *text)
 	line = strstr(line, "; ");
 	if (end == NULL || line == NULL || line + 10 > end)
 		fail_msg("%s: nothing to try:\n%s", what, text);
+	/* With what whoever asked says of the answer, if there was one that says more than
+	 * an errno does. */
+	if (strstr(what, "nobody can tell") == NULL && (fake_host->dev.xact.fault[0] == '\0' ||
+	    strstr(text, fake_host->dev.xact.fault) == NULL))
+		fail_msg("%s: \"%s\" is not in what was said:\n%s", what,
+			fake_host->dev.xact.fault, text);
 }
 
 /* Conformance: 23. */

@@ -71,6 +71,7 @@ the_default_key_is_that_of_the_published_test_vectors(void **state)
 	assert_int_equal(rss.reta_size, 128);
 	for (unsigned int i = 128; i < NETVSC_RETA_MAX; i++)
 		assert_int_equal(rss.reta[i], 0);
+	memset(&rss, 0xff, sizeof(rss));
 	netvsc_rss_default(&host->dev, 0, RTE_ETH_RSS_IPV4, &rss);
 	for (unsigned int i = 0; i < 128; i++)
 		assert_int_equal(rss.reta[i], 0);
@@ -320,6 +321,24 @@ a_remembered_table_is_fitted_to_another_size_and_fewer_channels(void **state)
 	dev->host.reta_size = 16;
 	netvsc_rss_fit(dev);
 	assert_int_equal(dev->rss.reta_size, 16);
+	/* Of one entry, and of none: there are the queues in order. */
+	dev->rss.reta_size = 1;
+	dev->rss.reta[0] = 5;
+	netvsc_rss_fit(dev);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(dev->rss.reta[i], 2);
+	dev->rss.reta_size = 0;
+	netvsc_rss_fit(dev);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(dev->rss.reta[i], i % 3);
+	/* One channel, and none for now. */
+	for (uint16_t channels = 2; channels-- > 0;) {
+		dev->channel_count = channels;
+		dev->rss.reta[1] = 1;
+		netvsc_rss_fit(dev);
+		assert_int_equal(dev->rss.reta[1], 0);
+	}
+	dev->channel_count = 4;
 	close_host(host);
 }
 
