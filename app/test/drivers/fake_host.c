@@ -502,7 +502,7 @@ packet_rndis(const struct vmbus_packet_header *header, const uint8_t *packet)
 		fake_host->data(header, packet);
 		return;
 	}
-	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL || !fake_world_locked())
+	if (nvsp.channel_type != NVSP_CHANNEL_CONTROL || !fake_world_asked())
 		wrong("data on the control path, or a request outside of its lock");
 	if (header->flags != VMBUS_PACKET_FLAG_COMPLETION_REQUESTED)
 		wrong("an RNDIS message without a wish for completion");
@@ -539,7 +539,7 @@ packet_nvsp(const struct vmbus_packet_header *header, const uint8_t *packet)
 
 	memcpy(&type, payload, sizeof(type));
 	heard(type);
-	if (type != NVSP_RNDIS && !fake_world_locked())
+	if (type != NVSP_RNDIS && !fake_world_asked())
 		wrong("a request outside of the control lock");
 	switch (type) {
 	case NVSP_INIT:

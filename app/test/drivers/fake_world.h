@@ -39,6 +39,7 @@ extern struct fake_world {
 	struct fake_held held[FAKE_HELD_MAX];
 	unsigned int held_count;
 	bool acting;
+	bool late;                      /* what it reads now was written while it was deaf */
 	bool confused;                  /* by its own lies: it reads no further */
 	struct rte_eth_dev_data data;
 } fake_world;
@@ -63,8 +64,9 @@ struct fake_packet {
 };
 void fake_world_write(const struct fake_packet *packet);
 
-/* Whether a thread has the driver's control lock, under which all requests are made. */
-bool fake_world_locked(void);
+/* Whether a request may come now: a thread has the driver's control lock, under which
+ * all of them are made, or had it when the host did not hear or lied about its rings. */
+bool fake_world_asked(void);
 
 /* The host's answer to one of the guest's packets. */
 void fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet);
