@@ -104,8 +104,6 @@ host_act(void)
 {
 	struct vmbus_ring_page *page = ring_page(false);
 
-	/* What it did not hear at once is read when whoever asked has given up. */
-	fake_world.late |= fake_host->set.deaf;
 	while (!fake_host->set.deaf && !fake_world.confused && fake_world.tx_read != guest_index(false)) {
 		struct vmbus_packet_header header;
 		uint8_t packet[2048];
@@ -125,7 +123,6 @@ host_act(void)
 		fake_host_show(FAKE_SHOW_RING_TO_HOST, page, sizeof(*page));
 		fake_host_packet(&header, packet);
 	}
-	fake_world.late &= fake_host->set.deaf;
 }
 
 /* ---- stand-ins: the bus ---- */
@@ -463,7 +460,13 @@ control_locked(void)
 bool
 fake_world_asked(void)
 {
-	return control_locked() || fake_world.late || fake_host->show != NULL;
+	struct netvsc_xact *xact = &fake_host->dev.xact;
+	bool awaited;
+
+	rte_spinlock_lock(&xact->lock);
+	awaited = xact->kind != NETVSC_REPLY_NONE;
+	rte_spinlock_unlock(&xact->lock);
+	return !awaited || control_locked();
 }
 
 /* Whoever takes a lock gives it back. */

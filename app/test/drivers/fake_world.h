@@ -39,7 +39,6 @@ extern struct fake_world {
 	struct fake_held held[FAKE_HELD_MAX];
 	unsigned int held_count;
 	bool acting;
-	bool late;                      /* what it reads now was written while it was deaf */
 	bool confused;                  /* by its own lies: it reads no further */
 	struct rte_eth_dev_data data;
 } fake_world;
@@ -64,8 +63,8 @@ struct fake_packet {
 };
 void fake_world_write(const struct fake_packet *packet);
 
-/* Whether a request may come now: a thread has the driver's control lock, under which
- * all of them are made, or had it when the host did not hear or lied about its rings. */
+/* Whether a request may come now: whoever waits for an answer has the driver's control
+ * lock. One that nobody waits for any more may have been read late. */
 bool fake_world_asked(void);
 
 /* The host's answer to one of the guest's packets. */
