@@ -8,6 +8,7 @@ bad=0
 /usr/bin/python3 devtools/check-layers.py || bad=1
 /usr/bin/python3 devtools/check-sizes.py || bad=1
 /usr/bin/python3 devtools/gen-tables.py --check || bad=1
+devtools/mutants.sh --check || bad=1
 /usr/bin/python3 devtools/gen-lies.py --check || bad=1
 /usr/bin/python3 devtools/check-trust.py || bad=1
 /usr/bin/python3 devtools/gen-defects.py --check || bad=1

@@ -25,7 +25,8 @@ Fails if less than 85 % of the others are caught.
   --units       without the scenarios: faster, and more survive
   --base DIR    keep the copy that is built, and take it if it is there; for
                 drivers and tests that do not change meanwhile
-  --check       only look whether the list of equivalent faults fits the sources
+  --check       only look whether the list of equivalent faults and that of the
+                scenarios fit the sources
 END
 }
 

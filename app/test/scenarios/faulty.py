@@ -5,9 +5,10 @@ stop and start or reset, and nothing is missing.
 
 A run is a list of steps that follows from its seed: faults are armed and disarmed
 over the control socket, operations return 0 or an errno in bounded time, frames go
-out and come back. The NIC is taken away in the middle of what goes on, also of a request
-that the host does not answer, and offered anew. At a rest all faults are disarmed and the accounts made: mbufs,
-allocations, and no violation of the host's rules by the driver of itself."""
+out and come back. The NIC is taken away in the middle of what goes on, also of a
+request that the host does not answer, and offered anew. At a rest all faults are
+disarmed and the accounts made: mbufs, allocations, and no violation of the host's
+rules by the driver of itself."""
 
 import random
 import time
