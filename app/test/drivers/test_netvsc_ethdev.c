@@ -178,6 +178,33 @@ stopping_a_port_with_a_dead_ring_takes_frames_back_by_closing_the_link(void **st
 	fake_data_stop(d);
 }
 
+/* What a host has of sections is shared by the channels, and each has one. */
+static void
+each_channel_has_its_share_of_the_sections_and_its_bit(void **state)
+{
+	static const struct {
+		uint32_t channels, sections, share;
+	} rows[] = { { 2, 6, 3 }, { 2, 7, 3 }, { 2, 2, 1 }, { 2, 1, 1 }, { 1, 6, 0 } };
+	struct fake_data *d = fake_port_start(&(struct fake_setup){ 0 });
+	struct netvsc_device *dev = &d->host->dev;
+	const uint32_t sections = dev->host.section_count;
+
+	(void)state;
+	dev->channel[1] = dev->channel[0];
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		dev->channel_count = (uint16_t)rows[i].channels;
+		dev->host.section_count = rows[i].sections;
+		dev->attended = UINT64_MAX;
+		assert_int_equal(netvsc_ethdev_settle(d->eth), 0);
+		assert_int_equal(dev->channel[0]->backlog.share, rows[i].share);
+		assert_int_equal(dev->open_mask, (1u << rows[i].channels) - 1);
+		assert_int_equal(dev->attended, dev->open_mask);
+	}
+	dev->channel[1] = NULL;
+	dev->host.section_count = sections;
+	fake_data_stop(d);
+}
+
 /* ---- a host that reads nothing ---- */
 
 /* Conformance: 55. Op: dev_stop. */
@@ -483,6 +510,7 @@ main(void)
 		cmocka_unit_test(a_dump_tells_what_the_host_missed_and_a_host_that_is_silent_does_not_matter),
 		cmocka_unit_test(configure_opens_the_channels_that_the_queues_need_and_says_how_many_there_are),
 		cmocka_unit_test(close_gives_everything_back_with_messages_under_way),
+		cmocka_unit_test(each_channel_has_its_share_of_the_sections_and_its_bit),
 		cmocka_unit_test(stop_is_bounded_and_counts_what_a_host_that_reads_nothing_keeps),
 	};
 

@@ -2,6 +2,7 @@
 
 /* What goes to the host beside a frame, and what is left out of it for that. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fake_data.h"
@@ -242,6 +243,48 @@ an_external_buffer_is_named_where_it_lies_in_one_page(void **state)
 	fake_data_stop(d);
 }
 
+/* A frame of 1400 bytes across the end of a page, so that its list names two. */
+static struct rte_mbuf *
+across_pages(struct fake_data *d, uint8_t seed)
+{
+	struct rte_mbuf *m = fake_mbuf(d, 1, 1, 0);
+	const uint16_t ahead = (4096 - 700 - (rte_mbuf_data_iova(m) & 4095)) & 4095;
+
+	rte_pktmbuf_free(m);
+	m = fake_mbuf(d, ahead + 1400u, 1, (uint8_t)(seed - ahead * 7u));
+	assert_non_null(rte_pktmbuf_adj(m, ahead));
+	return m;
+}
+
+/* Bursts of large and of small frames, short ones and long ones, so that a run of
+ * messages ends at each place there is in the ring, its very end included. */
+static void
+a_run_of_frames_may_end_anywhere_in_the_ring(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .data_room = 6000 });
+	struct rte_mbuf *pkts[16];
+
+	(void)state;
+	for (unsigned int i = 0; i < 3000; i++) {
+		const unsigned int n = 1 + i * 7 % 13;
+		const uint32_t bytes = i % 5 == 4 ? 60 : 1400;
+
+		for (unsigned int k = 0; k < n; k++)
+			pkts[k] = bytes == 60 ? fake_mbuf(d, bytes, 1, (uint8_t)(i + k)) :
+				across_pages(d, (uint8_t)(i + k));
+		assert_int_equal(fake_tx(d, pkts, (uint16_t)n), n);
+		fake_settle(d);
+		assert_int_equal(d->frames, n);
+		for (unsigned int k = 0; k < n; k++) {
+			check_frame(&d->frame[k], bytes, (uint8_t)(i + k));
+			free((void *)(uintptr_t)d->frame[k].data);
+		}
+		d->frames = 0;
+	}
+	assert_int_equal(fake_pool_out(&d->pool), 0);
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
@@ -253,6 +296,7 @@ main(void)
 		cmocka_unit_test(a_vlan_tag_keeps_all_its_bits_by_flag_and_in_the_frame),
 		cmocka_unit_test(a_shared_mbuf_is_not_touched_when_its_tag_is_taken_out),
 		cmocka_unit_test(of_two_tags_the_outer_one_goes_beside_the_frame),
+		cmocka_unit_test(a_run_of_frames_may_end_anywhere_in_the_ring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

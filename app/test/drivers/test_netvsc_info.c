@@ -27,11 +27,11 @@ the_limits_are_those_of_the_rings_and_the_host(void **state)
 	(void)state;
 	assert_int_equal(info.max_rx_queues, 8);
 	assert_int_equal(info.max_tx_queues, 8);
-	assert_int_equal(info.rx_desc_lim.nb_max, NETVSC_RX_DESC_MAX);
-	assert_int_equal(info.rx_desc_lim.nb_min, NETVSC_RX_DESC_MIN);
+	assert_int_equal(info.rx_desc_lim.nb_max, 16384);
+	assert_int_equal(info.rx_desc_lim.nb_min, 64);
 	assert_int_equal(info.rx_desc_lim.nb_align, 1);
-	assert_int_equal(info.tx_desc_lim.nb_max, NETVSC_TX_DESC_MAX);
-	assert_int_equal(info.tx_desc_lim.nb_min, NETVSC_TX_DESC_MIN);
+	assert_int_equal(info.tx_desc_lim.nb_max, 4096);
+	assert_int_equal(info.tx_desc_lim.nb_min, 64);
 	assert_int_equal(info.tx_desc_lim.nb_align, 1);
 	assert_int_equal(info.tx_desc_lim.nb_seg_max, 32);
 	assert_int_equal(info.tx_desc_lim.nb_mtu_seg_max, 32);
@@ -39,9 +39,8 @@ the_limits_are_those_of_the_rings_and_the_host(void **state)
 	assert_int_equal(info.default_txportconf.burst_size, 32);
 	assert_int_equal(info.default_rxportconf.nb_queues, 1);
 	assert_int_equal(info.default_txportconf.nb_queues, 1);
-	assert_in_range(info.default_rxportconf.ring_size, info.rx_desc_lim.nb_min,
-		info.rx_desc_lim.nb_max);
-	assert_int_equal(info.default_txportconf.ring_size, info.default_rxportconf.ring_size);
+	assert_int_equal(info.default_rxportconf.ring_size, 512);
+	assert_int_equal(info.default_txportconf.ring_size, 512);
 	assert_int_equal(info.default_txconf.tx_free_thresh, 0);
 	assert_int_equal(info.min_mtu, 68);
 	assert_int_equal(info.max_mtu, 9216);

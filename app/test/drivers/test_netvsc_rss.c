@@ -66,7 +66,7 @@ the_default_key_is_that_of_the_published_test_vectors(void **state)
 
 	(void)state;
 	memset(&rss, 0xff, sizeof(rss));
-	netvsc_rss_default(&host->dev, 4, RTE_ETH_RSS_IPV4, &rss);
+	netvsc_rss_default(&host->dev, 3, RTE_ETH_RSS_IPV4, &rss);
 	assert_memory_equal(rss.key, key, sizeof(key));
 	assert_int_equal(rss.reta_size, 128);
 	for (unsigned int i = 128; i < NETVSC_RETA_MAX; i++)
