@@ -297,10 +297,10 @@ class Worker:
             os.link(self.base.root / path, self.root / path)
         self.changed.clear()
 
-    def sh(self, command):
+    def sh(self, command, more=""):
         if STOP.is_set():
             raise Stopped
-        command = command.replace(str(self.base.root), str(self.root))
+        command = command.replace(str(self.base.root), str(self.root)) + more
         return subprocess.run(command, cwd=self.build, shell=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               check=False).returncode
@@ -322,7 +322,9 @@ class Worker:
         objects = set()
         for output in sorted(outputs):
             path = self.fresh(f"build/{output}")
-            if self.sh(self.base.compile[output]["command"] + " -w") != 0:
+            # An object may hold its source's path: that it lies elsewhere is no fault.
+            if self.sh(self.base.compile[output]["command"],
+                       f" -w -ffile-prefix-map={self.root}={self.base.root}") != 0:
                 return None
             if path.read_bytes() != (self.base.build / output).read_bytes():
                 objects.add(output)

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netvsc_gate.h"
@@ -117,6 +118,7 @@ a_burst_that_never_leaves_is_reported_within_a_bound(void **state)
 
 /* The gate's call comes through here. */
 static unsigned int global_barriers;
+static bool forbidden;          /* as in some containers */
 
 long
 syscall(long number, ...)
@@ -129,6 +131,10 @@ syscall(long number, ...)
 	command = va_arg(ap, int);
 	va_end(ap);
 	assert_int_equal(number, SYS_membarrier);
+	if (forbidden) {
+		errno = EPERM;
+		return -1;
+	}
 	global_barriers += command == MEMBARRIER_CMD_GLOBAL;
 	*(void **)&real = dlsym(RTLD_NEXT, "syscall");
 	return real(number, command, 0, 0);
@@ -145,6 +151,24 @@ bursts_of_other_processes_are_reached_by_a_barrier_in_all_of_them(void **state)
 	assert_int_equal(global_barriers, 0);           /* 10 ms and more */
 	assert_int_equal(netvsc_gate_close(&gate, true), 0);
 	assert_int_equal(global_barriers, 1);
+}
+
+static void
+where_barriers_are_forbidden_stores_get_ten_milliseconds(void **state)
+{
+	struct netvsc_gate gate = { 0 };
+	struct timespec before, after;
+
+	(void)state;
+	forbidden = true;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(netvsc_gate_close(&gate, false), 0);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	forbidden = false;
+	assert_true((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec >=
+		9000000);
+	netvsc_gate_open(&gate);
+	assert_true(netvsc_gate_enter(&gate));
 }
 
 static void
@@ -166,6 +190,7 @@ main(void)
 		cmocka_unit_test(no_burst_is_inside_while_the_gate_is_closed_and_all_go_on_afterwards),
 		cmocka_unit_test(a_burst_that_never_leaves_is_reported_within_a_bound),
 		cmocka_unit_test(bursts_of_other_processes_are_reached_by_a_barrier_in_all_of_them),
+		cmocka_unit_test(where_barriers_are_forbidden_stores_get_ten_milliseconds),
 		cmocka_unit_test(a_refused_burst_leaves_no_trace_that_control_would_wait_for),
 	};
 

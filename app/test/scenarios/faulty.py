@@ -156,27 +156,40 @@ class FaultSoak:
 
     # ---- the NIC goes and comes back ----
 
-    def cut_off(self, name, words, moment, fails):
+    def cut_off(self, name, words, moment):
         """An operation in the middle of which, or so, the NIC is taken away: it
-        returns soon, whatever it was waiting for."""
+        returns soon, whatever it was waiting for, and with an error if the moment
+        was one that keeps it from success."""
         self.ops.send(" ".join([name, *(f"{k}={v}" for k, v in words.items())]))
-        moment()
+        fails = moment()
         self.server.ctl("nic", "remove", "nic0")
         self.rescinds += 1
+        self.cut_short += bool(fails)
         answer = self.ops.answer(f"{name}, the NIC taken away", GONE_SECONDS)
         self.recent.append(f"{name} {words}, the NIC taken away -> {answer}")
         ret = answer.get("ret", 0)
         if not -200 < ret <= 0 or (fails and ret == 0):
             raise Broken(f"{name} of a NIC that was taken away: {answer}")
 
+    def some_moment(self):
+        time.sleep(self.rng.uniform(0, 0.02))
+        return False
+
     def unanswered(self, message):
         """The host leaves the next such request without an answer; a moment is over
-        when it has."""
+        when it has, or when the call is: it may have had nothing to ask for."""
         before = lies.fired(self.server, "silent")
         self.server.ctl("fault", "arm", f"silent:message={message}")
         self.recent.append(f"silent:message={message}")
-        return lambda: wait_until(lambda: lies.fired(self.server, "silent") > before, 40,
-                                  f"the host leaves {message} unanswered")
+
+        def silent():
+            return lies.fired(self.server, "silent") > before
+
+        def moment():
+            wait_until(lambda: silent() or not self.ops.answers.empty(), 60,
+                       f"the host leaves {message} unanswered")
+            return silent()
+        return moment
 
     def detach(self):
         """The application lets go of a NIC that is not there; nothing stays behind."""
@@ -200,19 +213,17 @@ class FaultSoak:
         rng = self.rng
         if rng.random() < 0.4:
             message, name, words = rng.choice(UNANSWERED)
-            self.cut_off(name, words, self.unanswered(message), True)
-            self.cut_short += 1
+            self.cut_off(name, words, self.unanswered(message))
         else:
             name, words = rng.choice((("tx", {"n": 64, "bytes": 100}),
                                       ("rx", {"n": 64, "ms": 200, "last": QUEUES - 1}),
                                       ("mtu", {"mtu": 1400}), ("promisc", {"on": 1}),
                                       ("stop", {}), ("reset", {})))
-            self.cut_off(name, words, lambda: time.sleep(rng.uniform(0, 0.02)), False)
+            self.cut_off(name, words, self.some_moment)
         self.detach()
         if rng.random() < 0.3:          # and once more, before it is there
             self.cut_off("attach", {"dev": f"vmbus:{self.guid}"},
-                         self.unanswered(rng.choice(UNANSWERED_ATTACH)), True)
-            self.cut_short += 1
+                         self.unanswered(rng.choice(UNANSWERED_ATTACH)))
             self.server.ctl("fault", "disarm", "all")
             self.server.ctl("nic", "offer", "nic0")
         self.attach()
