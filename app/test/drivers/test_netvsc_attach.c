@@ -357,6 +357,10 @@ an_odd_answer_costs_the_feature_not_the_port(void **state)
 		ret = open_link(host, 4);
 		if (ret != 0)
 			fail_msg("%s: %d", odd_rows[i].what, ret);
+		if ((host->dev.xact.notified.malformed != 0) !=
+		    (odd_rows[i].spoil.answer == FAKE_RNDIS_TAKEN))
+			fail_msg("%s: counted %u times", odd_rows[i].what,
+				(unsigned int)host->dev.xact.notified.malformed);
 		assert_true(host->dev.channel_count >= 1);
 		close_link(host);
 	}

@@ -53,6 +53,37 @@ nothing_is_lent_unless_it_was_asked_for(void **state)
 	fake_data_stop(d);
 }
 
+/* Neither for what is said of the buffer nor for a channel's leases: what is there
+ * then goes on as if it had not been asked for, and comes back once there is memory. */
+static void
+without_memory_for_leases_frames_are_copied(void **state)
+{
+	struct fake_data *d = lend_start(NULL);
+	struct netvsc_device *dev = &d->host->dev;
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (uint64_t left = 0; left < 3; left++) {
+		netvsc_lease_close(dev, &d->host->vmbus);
+		fake_memory.left = left;
+		netvsc_lease_open(dev);
+		fake_memory.left = UINT64_MAX;
+		assert_int_equal(dev->region != NULL, left > 0);
+		assert_int_equal(dev->channel[0]->lender != NULL, left > 1);
+		assert_int_equal(dev->channel[0]->lends, left > 1);
+		if (left > 1)
+			netvsc_lease_skip(dev->channel[0]);
+		lend_send(d, (uint32_t)left, 1000, 1);
+		lend_receive(d, &m, 1);
+		assert_int_equal(lend_lent(m), left > 1);
+		lend_check(m, (uint32_t)left, 1000);
+		rte_pktmbuf_free(m);
+	}
+	lend_poll(d);
+	assert_int_equal(d->host->acks_owed, 0);
+	fake_data_stop(d);
+}
+
 /* What the host says about a frame, headroom, and room for all of a frame that no
  * mbuf could hold. */
 static void
@@ -377,6 +408,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_longer_than_the_copybreak_are_lent_and_others_copied),
 		cmocka_unit_test(nothing_is_lent_unless_it_was_asked_for),
+		cmocka_unit_test(without_memory_for_leases_frames_are_copied),
 		cmocka_unit_test(a_lent_frame_is_described_like_a_copied_one_and_needs_no_room),
 		cmocka_unit_test(a_tag_is_inserted_into_a_copy_and_stripped_from_a_lent_frame),
 		cmocka_unit_test(a_frame_that_crosses_to_a_page_elsewhere_is_copied),
