@@ -579,8 +579,8 @@ void
 fake_host_packet(const struct vmbus_packet_header *header, const uint8_t *packet)
 {
 	if (header->type == VMBUS_PACKET_COMPLETION) {
-		if (fake_host->acks_owed-- == 0)
-			wrong("an acknowledgement of nothing");
+		if (fake_host->acks_owed-- == 0 || header->flags != 0)
+			wrong("an acknowledgement of nothing, or one that wants an answer");
 		if (fake_host->acked != NULL)
 			fake_host->acked(header->transaction_id);
 		fake_host->acks[fake_host->acks_count++ % FAKE_ACKS_MAX] = header->transaction_id;

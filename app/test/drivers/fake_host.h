@@ -119,6 +119,7 @@ struct fake_host {
 	void (*data)(const struct vmbus_packet_header *header, const uint8_t *packet);
 
 	struct netvsc_device dev;
+	uintptr_t behind_dev;       /* no channel: whoever takes it for one crashes */
 	struct vmbus_device vmbus;
 	struct vmbus_shared shared;
 	bool watched;

@@ -5,6 +5,7 @@
 
 #include "fake_world.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,6 +99,20 @@ fake_world_write(const struct fake_packet *packet)
 	ring_write(bytes, (uint32_t)sizeof(header) + packet->ext_bytes + padded);
 }
 
+/* Behind a packet stands where it began; a host that lies may have written there. */
+static void
+footer_check(uint32_t start, uint32_t bytes)
+{
+	uint64_t footer;
+
+	ring_bytes(false, (start + bytes) % FAKE_RING_DATA_BYTES, &footer, sizeof(footer));
+	if (fake_host->show == NULL && footer != (uint64_t)start << 32) {
+		fprintf(stderr, "fake host: a packet at %u ends with %llx\n", start,
+			(unsigned long long)footer);
+		fake_host->errors++;
+	}
+}
+
 /* Reads what there is, whatever it is. */
 static void
 host_act(void)
@@ -118,6 +133,7 @@ host_act(void)
 			return;
 		}
 		ring_bytes(false, fake_world.tx_read, packet, bytes);
+		footer_check(fake_world.tx_read, bytes);
 		fake_world.tx_read = (fake_world.tx_read + bytes + 8) % FAKE_RING_DATA_BYTES;
 		__atomic_store_n(&page->read_index, fake_world.tx_read, __ATOMIC_RELEASE);
 		fake_host_show(FAKE_SHOW_RING_TO_HOST, page, sizeof(*page));
@@ -280,6 +296,30 @@ vmbus_device_unwatch(struct vmbus_device *device)
 
 /* ---- stand-ins: EAL ---- */
 
+/* What lies behind memory of EAL's: bytes that make no sense to whoever reads them,
+ * looked at when it is freed; their end says how many bytes the memory had. */
+#define BEHIND_BYTES 64u
+#define BEHIND_BYTE 0xA5
+
+static void
+behind_fill(uint8_t *p, size_t size)
+{
+	const size_t all = malloc_usable_size(p);
+
+	memset(p + size, BEHIND_BYTE, all - size);
+	memcpy(p + all - sizeof(size), &size, sizeof(size));
+}
+
+static void
+behind_check(const uint8_t *p)
+{
+	size_t size, all = malloc_usable_size((void *)(uintptr_t)p) - sizeof(size);
+
+	memcpy(&size, p + all, sizeof(size));
+	for (size_t i = size; i < all; i++)
+		assert_int_equal(p[i], BEHIND_BYTE);
+}
+
 void *
 rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
 {
@@ -293,9 +333,10 @@ rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket
 		return NULL;
 	}
 	align = RTE_MAX(align, (unsigned int)sizeof(void *));
-	p = aligned_alloc(align, (size + align - 1) / align * align);
+	p = aligned_alloc(align, (size + BEHIND_BYTES + align - 1) / align * align);
 	assert_non_null(p);
 	memset(p, 0, size);
+	behind_fill(p, size);
 	fake_memory.out++;
 	return p;
 }
@@ -322,6 +363,8 @@ void
 rte_free(void *p)
 {
 	fake_memory.out -= p != NULL;
+	if (p != NULL)
+		behind_check(p);
 	free(p);
 }
 
@@ -423,6 +466,7 @@ fake_host_start(bool page_lists)
 	struct netvsc_device *dev = &fake_host->dev;
 
 	memset(&fake_world, 0, sizeof(fake_world));
+	fake_host->behind_dev = UINTPTR_MAX / 2;
 	fake_world.rings = aligned_alloc(HV_PAGE_BYTES, 2 * FAKE_RING_BYTES);
 	fake_world.recv = recv_map();
 	fake_world.send = aligned_alloc(HV_PAGE_BYTES, FAKE_SEND_BYTES);

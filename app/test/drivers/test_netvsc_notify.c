@@ -45,6 +45,7 @@ link_down_and_up_reach_the_application_outside_the_poll(void **state)
 	assert_int_equal(link.link_autoneg, RTE_ETH_LINK_FIXED);
 	fake_host_indicate(NDIS_STATUS_MEDIA_DISCONNECT, NULL, 0);
 	netvsc_poll_control(&host->dev);
+	assert_int_equal(host->dev.xact.notified.status_count, 1);
 	assert_int_equal(host->callbacks, 0);
 	assert_true(fake_alarm_run());
 	assert_int_equal(host->callbacks, 1);
