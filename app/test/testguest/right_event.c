@@ -231,7 +231,7 @@ rescind(void)
 	TG_CHECK(tg_host_command("{\"cmd\":\"nic-remove\",\"nic\":\"%s\"}", name) == 0, "remove");
 	TG_CHECK(readable(e.dev.fd, SHORT_MS), "nothing to read");
 	TG_CHECK(read(e.dev.fd, &count, 4) < 0 && errno == EIO, "read: %s", strerror(errno));
-	TG_CHECK(write(e.dev.fd, &count, 4) < 0 && errno == EIO, "write: %s", strerror(errno));
+	TG_CHECK(write(e.dev.fd, &count, 4) < 0 && errno == EINVAL, "write: %s", strerror(errno));
 	echo_end(&e);
 	while (tg_count() == nics && tg_now_ns() < end)
 		continue;
