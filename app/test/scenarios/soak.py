@@ -73,6 +73,23 @@ class Ledger:
         self.seen = stats
 
 
+SECTION = (r"Forward statistics for port (\d+) +-+\s+RX-packets: (\d+).*?"
+           r"TX-packets: (\d+)\s+TX-dropped: (\d+)\s")
+
+
+def statistics(text):
+    """The forward statistics in testpmd's output, as texts of (port, received, sent,
+    dropped); and the beginning of those that it has not printed to their end. What it
+    prints of an event, from another thread, may stand in the middle of them."""
+    text = re.sub(r"\nPort \d+: [^\n]* event\n", "", text)
+    sections = list(re.finditer(SECTION, text, re.S))
+    end = sections[-1].end() if sections else 0
+    begun = text.find("Forward statistics for port", end)
+    if begun < 0:       # perhaps in the last line
+        begun = max(end, text.rfind("\n"))
+    return [one.groups() for one in sections], text[begun:]
+
+
 class Soak:
     def __init__(self, machine, plugin, seed, rate="20kpps", say=print):
         self.rng = random.Random(seed)
@@ -93,7 +110,7 @@ class Soak:
         self.multicast = {n: [] for n in NAMES}
         self.ops = self.rests = 0
         self.op = "the start"
-        self.counts, self.recent, self.logged = {}, [], []
+        self.counts, self.recent, self.logged, self.begun = {}, [], [], ""
         self.base = None
         self.lost = {"counted": 0, "removal": 0, "host": 0}
         self.last_rest = {n: dict.fromkeys(UNDER_WAY, 0) for n in NAMES}
@@ -112,9 +129,8 @@ class Soak:
             text, self.pmd.text = self.pmd.text, ""
         self.logged += re.findall(r"(?m)^(?:VMBUS|NETVSC).*$", text)
         ports = self.ports()
-        for port, rx, tx, dropped in re.findall(
-                r"Forward statistics for port (\d+) +-+\s+RX-packets: (\d+).*?"
-                r"TX-packets: (\d+)\s+TX-dropped: (\d+)", text, re.S):
+        sections, self.begun = statistics(self.begun + text)
+        for port, rx, tx, dropped in sections:
             ledger = self.ledger[ports[int(port)]]
             ledger.fwd_rx += int(rx)
             ledger.fwd_tx += int(tx)
