@@ -355,7 +355,7 @@ read_one(struct guest_file *file, int fd, void *buffer, size_t bytes)
 
 /* EINVAL once the device is gone: an error of its own, unlike read()'s. */
 static ssize_t
-write_one(struct guest_file *file, int fd, const void *buffer, size_t bytes)
+write_one(struct guest_file *file, int fd, void *buffer, size_t bytes)
 {
 	struct uio_state *uio = &file->uio;
 	int32_t value;
@@ -374,14 +374,16 @@ write_one(struct guest_file *file, int fd, const void *buffer, size_t bytes)
 	return sizeof(value);
 }
 
+typedef ssize_t piece_call(struct guest_file *file, int fd, void *buffer, size_t bytes);
+
 /* A kernel gives each piece to the device as a call of its own, until one fails. */
-ssize_t
-uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
+static ssize_t
+each_piece(struct guest_file *file, int fd, const struct iovec *iov, int count, piece_call *call)
 {
 	ssize_t done = 0;
 
 	for (int i = 0; i < count; i++) {
-		ssize_t ret = read_one(file, fd, iov[i].iov_base, iov[i].iov_len);
+		ssize_t ret = call(file, fd, iov[i].iov_base, iov[i].iov_len);
 
 		if (ret < 0)
 			return done > 0 ? done : ret;
@@ -391,18 +393,15 @@ uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
 }
 
 ssize_t
+uio_read(struct guest_file *file, int fd, const struct iovec *iov, int count)
+{
+	return each_piece(file, fd, iov, count, read_one);
+}
+
+ssize_t
 uio_write(struct guest_file *file, int fd, const struct iovec *iov, int count)
 {
-	ssize_t done = 0;
-
-	for (int i = 0; i < count; i++) {
-		ssize_t ret = write_one(file, fd, iov[i].iov_base, iov[i].iov_len);
-
-		if (ret < 0)
-			return done > 0 ? done : ret;
-		done += ret;
-	}
-	return done;
+	return each_piece(file, fd, iov, count, write_one);
 }
 
 /* ---- stat ---- */
