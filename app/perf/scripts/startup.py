@@ -25,7 +25,8 @@ def arguments(parser):
 
 def measure(setup, driver, queues, count):
     case = cases.Case("startup", "", "startup", (f"queues={queues},port=echo",),
-                      ("--queues", str(queues), "--frames", str(count)), same_core=False, asleep=True)
+                      ("--queues", str(queues), "--frames", str(count)), same_core=False,
+                      asleep=True)
     result = machine.netvsc(dataclasses.replace(setup, memory_mib=512), driver, case)
     return {"heap_bytes": result["heap_bytes"]} | \
         {f"{step}_ms": result[f"{step}_ms"] for step in STEPS}
