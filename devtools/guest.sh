@@ -330,7 +330,6 @@ export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-mount -t tmpfs tmp /tmp
 mount -t tmpfs run /run
 mkdir -p /dev/pts
 mount -t devpts pts /dev/pts
@@ -407,7 +406,6 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-mount -t tmpfs tmp /tmp
 END
 	echo "/sbin/modprobe ${l1_modules[*]}"
 	cat <<'END'
