@@ -26,7 +26,7 @@ SCRIPTS = TREE / "app/test/scenarios/guest"
 CALLS = BUILD / "app/test/testguest/test_guest_calls"
 AGAIN = "THE EMULATED MACHINE BROKE"
 # As the machine is emulated, and others may use this one.
-SECONDS = 600
+SECONDS = 1200
 # One that signals by the monitor page, one by hypercall.
 TWO_NICS = ["--nic", "name=a,mac=00:15:5d:00:00:0a,queues=4,rsc=on",
             "--nic", "name=b,queues=4,rsc=on,monitor=off"]
