@@ -88,7 +88,10 @@ transfer() { # both ways, in the network whose first three bytes are given
 }
 more_runs() { [ "$(counter a rx_rsc_runs)" -gt "$1" ]; }
 no_more_runs() { [ "$(counter a rx_rsc_runs)" = "$1" ]; }
-offloaded() { echo "$(counter a tx_lso) $(counter a tx_csum) $(counter b tx_lso) $(counter b tx_csum)"; }
+offloaded() { # asking takes seconds where the machine is emulated: once
+	host counters | awk '{ v[$1, $2] = $3 }
+		END { print v["a", "tx_lso"] + 0, v["a", "tx_csum"] + 0, v["b", "tx_lso"] + 0, v["b", "tx_csum"] + 0 }'
+}
 none_offloaded() { [ "$(offloaded)" = "$1" ]; }
 all_offloaded() { # since then, on both NICs
 	offloaded | awk -v then="$1" '{ split(then, n); exit !($1 > n[1] && $2 > n[2] && $3 > n[3] && $4 > n[4]) }'
