@@ -93,6 +93,8 @@ int vsp_channel_opened(struct vsp_channel *channel, struct hv_channel *handle,
 void vsp_channel_closed(struct vsp_channel *channel);
 /* The guest signalled the channel: by its monitor bit or by a hypercall. */
 void vsp_channel_signalled(struct vsp_channel *channel);
+/* True in a host that is told to look at the monitor page rarely, and would not now. */
+bool vsp_monitor_unread(void);
 /* The guest touched a bit of a VM-wide page that is not one of its own, or
  * broke another rule that only the transport can see: reported in the name of
  * the NIC (NULL: of the guest). */

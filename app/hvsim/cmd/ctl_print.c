@@ -114,12 +114,12 @@ print_faults(json_t *result)
 	json_t *messages = json_object_get(result, "messages");
 
 	printf("Faults (--fault NAME[:KEY=VALUE,...]; keys: message, nth, count,\n"
-		"value, probability, seed, after, queue; of lies also field, add):\n");
+		"value, probability, seed, after, for, every, queue; of lies also field, add):\n");
 	for (size_t i = 0; i < json_array_size(faults); i++) {
 		json_t *fault = json_array_get(faults, i);
 		json_int_t fired = json_integer_value(json_object_get(fault, "fired"));
 
-		printf("  %-17s %s%s", text(fault, "name"), text(fault, "about"),
+		printf("  %-18s %s%s", text(fault, "name"), text(fault, "about"),
 			*text(fault, "message") == '\0' ? "; needs message=" : "");
 		if (json_is_true(json_object_get(fault, "armed")) || fired > 0)
 			printf(" [%s, fired %" JSON_INTEGER_FORMAT " times]", json_is_true(
@@ -128,7 +128,7 @@ print_faults(json_t *result)
 	}
 	printf("Messages (message=):\n");
 	for (size_t i = 0; i < json_array_size(messages); i++)
-		printf("  %-17s %s\n", text(json_array_get(messages, i), "name"),
+		printf("  %-18s %s\n", text(json_array_get(messages, i), "name"),
 			text(json_array_get(messages, i), "about"));
 	print_lies(json_object_get(result, "lies"),
 		json_integer_value(json_object_get(result, "values")));

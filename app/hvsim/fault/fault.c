@@ -14,50 +14,37 @@
 #include "../../../drivers/bus/vmbus/vmbus_wire.h"
 #include "../../../drivers/net/netvsc/nvsp_wire.h"
 #include "../../../drivers/net/netvsc/rndis_wire.h"
-#include "../core/units.h"
-#include "../core/util.h"
+#include "fault_private.h"
 
 #define ARMED_MAX 16u
 /* For so many rounds of nothing a flipped byte stays as it is: some 50 ns. */
 #define FLIP_PAUSE 32u
-/* What a lie is about is not a kind of message but a field; see lie.h. */
-#define FAULT_LIE ((enum fault_message)(FAULT_MESSAGE_COUNT + 1))
 #define RNDIS_STATUS_OFFSET 12u         /* of every RNDIS completion */
 #define RNDIS_STATUS_FAILURE 0xC0000001u
 #define RANGE_OFFSET sizeof(struct vmbus_transfer_pages)
 #define PPI_OFFSET sizeof(struct rndis_packet)
 
-enum fault_action {
-	ACTION_DROP,
-	ACTION_TWICE,
-	ACTION_LATE,
-	ACTION_WRITE,           /* a field is another one */
-	ACTION_NOTE,            /* an unsolicited message comes first */
-	ACTION_RENAME,          /* a transaction id is another one, and the host remembers */
-	ACTION_FLIP,            /* bytes become others and are put back, often */
-	ACTION_LIE,
-};
-
-static const struct fault {
-	const char *name;
-	const char *about;
-	enum fault_message message;     /* FAULT_MESSAGE_COUNT: message= says which */
-	enum fault_action action;
-	uint16_t offset, bytes;         /* ACTION_WRITE */
-	uint64_t value;                 /* what is written without value= */
-	uint64_t count;                 /* how often without count= */
-} faults[] = {
+static const struct fault faults[] = {
 	{ "unread", "the host does not look at what the guest sends", FAULT_RING, ACTION_DROP,
 		0, 0, 0, 0 },
-	{ "silent", "the host does not answer", FAULT_MESSAGE_COUNT, ACTION_DROP, 0, 0, 0, 0 },
+	{ "silent", "the host does not answer", FAULT_MESSAGE_COUNT, ACTION_DROP, 0, 0, 0, 0,
+		ANSWERS | DEEDS },
+	{ "held", "an answer comes late: when for= is over, or else when the fault is disarmed",
+		FAULT_MESSAGE_COUNT, ACTION_HOLD, 0, 0, 0, 1, ANSWERS | DEEDS },
+	{ "rarely", "the host looks at a ring, or at the monitor page, once in every= (10ms)",
+		FAULT_MESSAGE_COUNT, ACTION_RARELY, 0, 0, 0, 0, BIT(RING) | BIT(MONITOR) },
+	{ "flood", "value= of them, and nobody asked, each time that the host looks at a ring",
+		FAULT_MESSAGE_COUNT, ACTION_FLOOD, 0, 0, 32, 0,
+		BIT(COMPLETION) | BIT(TRANSFER) | BIT(VF_ASSOCIATION) | BIT(INTERRUPT) },
 	{ "twice", "the answer to an NVSP or RNDIS request, or a completion, is sent twice",
-		FAULT_MESSAGE_COUNT, ACTION_TWICE, 0, 0, 0, 1 },
+		FAULT_MESSAGE_COUNT, ACTION_TWICE, 0, 0, 0, 1, ANSWERS },
 	{ "late", "completions come behind the next that is not late, the last one first",
 		FAULT_COMPLETION, ACTION_LATE, 0, 0, 0, 1 },
 	{ "status", "the answer to an RNDIS request has this status (failure)",
-		FAULT_MESSAGE_COUNT, ACTION_WRITE, RNDIS_STATUS_OFFSET, 4, RNDIS_STATUS_FAILURE, 1 },
+		FAULT_MESSAGE_COUNT, ACTION_WRITE, RNDIS_STATUS_OFFSET, 4, RNDIS_STATUS_FAILURE, 1,
+		RNDIS_ANSWERS },
 	{ "vf-note", "an unsolicited VF association comes right before an NVSP answer",
-		FAULT_MESSAGE_COUNT, ACTION_NOTE, 0, 0, 0, 1 },
+		FAULT_MESSAGE_COUNT, ACTION_NOTE, 0, 0, 0, 1, NVSP_ANSWERS },
 	{ "frame-ppi-offset", "a frame's information is elsewhere", FAULT_FRAME, ACTION_WRITE,
 		offsetof(struct rndis_packet, ppi_offset), 4, 0, 1 },
 	{ "ppi-bytes", "size of a frame's first piece of information", FAULT_FRAME, ACTION_WRITE,
@@ -88,25 +75,11 @@ static const struct {
 } messages[] = { FAULT_MESSAGES(M) };
 #undef M
 
-struct armed {
-	const struct fault *fault;      /* NULL: free */
-	enum fault_message message;
-	uint64_t nth, count;            /* 0 counts for ever */
-	uint64_t value;
-	uint64_t queue;                 /* FAULT_RING: UINT64_MAX is all of them */
-	uint64_t seen;
-	uint64_t percent;               /* of those that it could be, */
-	struct rng rng;                 /* chosen by this */
-	uint64_t from_ns;               /* not before, on the monotonic clock */
-	/* ACTION_LIE */
-	const struct lie *lie;
-	char lie_message[40], lie_field[40];
-	struct lie_value lied;
-};
-
 unsigned int fault_armed;
 static struct armed armed[ARMED_MAX];
 static uint64_t fired[ARRAY_SIZE(faults)];
+static uint32_t serials;                /* of faults that were armed so far */
+static struct fault_hold hold;          /* of the last that was kept back */
 /* The last transfer that was renamed: the guest completes it by the name it
  * was told. */
 static struct {
@@ -116,8 +89,8 @@ static struct {
 
 /* ---- deciding ---- */
 
-static uint64_t
-clock_ns(void)
+uint64_t
+fault_clock_ns(void)
 {
 	struct timespec now;
 
@@ -142,6 +115,25 @@ flip(struct armed *a, uint8_t *bytes, uint32_t n)
 }
 
 static enum fault_verdict
+hold_back(const struct armed *a)
+{
+	hold.serial = a->serial;
+	hold.until_ns = a->time_ns == UINT64_MAX ? UINT64_MAX : fault_clock_ns() + a->time_ns;
+	return FAULT_HOLD;
+}
+
+static enum fault_verdict
+look_rarely(struct armed *a)
+{
+	const uint64_t now_ns = fault_clock_ns();
+
+	if (now_ns < a->next_ns)
+		return FAULT_DROP;
+	a->next_ns = now_ns + a->time_ns;
+	return FAULT_PASS;
+}
+
+static enum fault_verdict
 act(struct armed *a, void *bytes, uint32_t n)
 {
 	const struct fault *fault = a->fault;
@@ -155,6 +147,10 @@ act(struct armed *a, void *bytes, uint32_t n)
 		return FAULT_TWICE;
 	if (fault->action == ACTION_LATE)
 		return FAULT_LATE;
+	if (fault->action == ACTION_HOLD)
+		return hold_back(a);
+	if (fault->action == ACTION_RARELY)
+		return look_rarely(a);
 	if (fault->action == ACTION_FLIP) {
 		flip(a, bytes, n);
 		return FAULT_PASS;
@@ -177,7 +173,7 @@ other_queue(const struct armed *a, const void *bytes, uint32_t n)
 {
 	uint16_t index;
 
-	if (a->message != FAULT_RING || a->queue == UINT64_MAX || n != sizeof(index))
+	if (a->queue == UINT64_MAX || n != sizeof(index))
 		return false;
 	memcpy(&index, bytes, sizeof(index));
 	return index != a->queue;
@@ -189,7 +185,7 @@ due(struct armed *a, enum fault_message message, const void *bytes, uint32_t n)
 {
 	if (a->fault == NULL || a->message != message || other_queue(a, bytes, n))
 		return false;
-	if (a->from_ns != 0 && clock_ns() < a->from_ns)
+	if (a->from_ns != 0 && fault_clock_ns() < a->from_ns)
 		return false;
 	if (a->percent < 100 && rng_below(&a->rng, 100) >= a->percent)
 		return false;
@@ -222,12 +218,45 @@ fault_decide(enum fault_message message, void *bytes, uint32_t n)
 	if (message == FAULT_RETURN)
 		real_name(bytes, n);
 	for (unsigned int i = 0; i < ARMED_MAX; i++) {
-		if (!due(&armed[i], message, bytes, n))
+		if (armed[i].fault == NULL || armed[i].fault->action == ACTION_FLOOD ||
+		    !due(&armed[i], message, bytes, n))
 			continue;
 		fired[armed[i].fault - faults]++;
 		verdict = worse(verdict, act(&armed[i], bytes, n));
 	}
 	return verdict;
+}
+
+uint64_t
+fault_flood_decide(enum fault_message message, uint16_t queue)
+{
+	uint64_t many = 0;
+
+	for (unsigned int i = 0; i < ARMED_MAX; i++) {
+		if (armed[i].fault == NULL || armed[i].fault->action != ACTION_FLOOD ||
+		    !due(&armed[i], message, &queue, sizeof(queue)))
+			continue;
+		fired[armed[i].fault - faults]++;
+		many += armed[i].value;
+	}
+	return many;
+}
+
+struct fault_hold
+fault_hold(void)
+{
+	return hold;
+}
+
+bool
+fault_holds(const struct fault_hold *of)
+{
+	if (of->until_ns != UINT64_MAX && fault_clock_ns() >= of->until_ns)
+		return false;
+	for (unsigned int i = 0; i < ARMED_MAX; i++)
+		if (armed[i].fault != NULL && armed[i].serial == of->serial)
+			return true;
+	return false;
 }
 
 bool
@@ -261,7 +290,13 @@ fault_at_nvsp(void *bytes, uint32_t n)
 	case NVSP_INIT_COMPLETE: return fault_decide(FAULT_INIT, bytes, n);
 	case NVSP_RECV_BUFFER_COMPLETE: return fault_decide(FAULT_RECV_BUFFER, bytes, n);
 	case NVSP_SEND_BUFFER_COMPLETE: return fault_decide(FAULT_SEND_BUFFER, bytes, n);
+	case NVSP_NDIS_VERSION: return fault_decide(FAULT_NDIS_VERSION, bytes, n);
+	case NVSP_NDIS_CONFIG: return fault_decide(FAULT_NDIS_CONFIG, bytes, n);
 	case NVSP_SUBCHANNEL: return fault_decide(FAULT_SUBCHANNEL, bytes, n);
+	case NVSP_OID_QUERY_EX_COMPLETE: return fault_decide(FAULT_OID_QUERY, bytes, n);
+	case NVSP_SWITCH_DATA_PATH: return fault_decide(FAULT_SWITCH_DATA_PATH, bytes, n);
+	case NVSP_REVOKE_RECV_BUFFER: return fault_decide(FAULT_REVOKE_RECV, bytes, n);
+	case NVSP_REVOKE_SEND_BUFFER: return fault_decide(FAULT_REVOKE_SEND, bytes, n);
 	default: return FAULT_PASS;
 	}
 }
@@ -278,13 +313,15 @@ fault_at_rndis(void *bytes, uint32_t n)
 	case RNDIS_INIT | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_INIT, bytes, n);
 	case RNDIS_QUERY | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_QUERY, bytes, n);
 	case RNDIS_SET | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_SET, bytes, n);
+	case RNDIS_KEEPALIVE | RNDIS_COMPLETION: return fault_decide(FAULT_RNDIS_KEEPALIVE, bytes, n);
+	case RNDIS_HALT: return fault_decide(FAULT_RNDIS_HALT, bytes, n);
 	default: return FAULT_PASS;
 	}
 }
 
 /* ---- arming ---- */
 
-static const struct fault *
+const struct fault *
 fault_find(const char *name, size_t length)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(faults); i++)
@@ -293,8 +330,8 @@ fault_find(const char *name, size_t length)
 	return NULL;
 }
 
-static int
-message_find(const char *name, enum fault_message *message)
+int
+fault_message_find(const char *name, enum fault_message *message)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(messages); i++)
 		if (strcmp(messages[i].name, name) == 0) {
@@ -304,141 +341,13 @@ message_find(const char *name, enum fault_message *message)
 	return -EINVAL;
 }
 
-/* The options that are numbers. */
-static int
-option_number(struct armed *a, const struct option_cursor *cursor, char *error,
-	unsigned int bytes)
-{
-	static const char *const names[] = { "nth", "count", "value", "probability", "seed", "queue" };
-	uint64_t *const to[] = { &a->nth, &a->count, &a->value, &a->percent, &a->rng.state,
-		&a->queue };
-	unsigned int known = a->fault->message == FAULT_RING ? 6 : 5;
-
-	for (unsigned int i = 0; i < known; i++) {
-		if (strcmp(cursor->key, names[i]) != 0)
-			continue;
-		if (units_parse_uint(cursor->value, to[i]) == 0 && a->percent <= 100)
-			return 0;
-		snprintf(error, bytes, "%s: %s=%s is no number%s", a->fault->name, cursor->key,
-			cursor->value, to[i] == &a->percent ? " from 0 to 100" : "");
-		return -EINVAL;
-	}
-	snprintf(error, bytes, "%s does not know \"%s\"; see 'hvsim faults'", a->fault->name,
-		cursor->key);
-	return -EINVAL;
-}
-
-static int
-option_time(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
-{
-	uint64_t ns;
-
-	if (units_parse_time_ns(cursor->value, &ns) == 0) {
-		a->from_ns = clock_ns() + ns;
-		return 0;
-	}
-	snprintf(error, bytes, "%s: after=%s is no time such as 100ms", a->fault->name,
-		cursor->value);
-	return -EINVAL;
-}
-
-/* 1 if the option is one that only lies have. */
-static int
-option_lie(struct armed *a, const struct option_cursor *cursor)
-{
-	bool less = cursor->value[0] == '-';
-
-	if (strcmp(cursor->key, "message") == 0) {
-		snprintf(a->lie_message, sizeof(a->lie_message), "%.39s", cursor->value);
-		return 1;
-	}
-	if (strcmp(cursor->key, "field") == 0) {
-		snprintf(a->lie_field, sizeof(a->lie_field), "%.39s", cursor->value);
-		return 1;
-	}
-	if (strcmp(cursor->key, "add") != 0 ||
-	    units_parse_uint(cursor->value + less, &a->lied.value) < 0)
-		return 0;
-	a->lied.difference = true;
-	if (less)
-		a->lied.value = -a->lied.value;
-	return 1;
-}
-
-static int
-option_take(struct armed *a, const struct option_cursor *cursor, char *error, unsigned int bytes)
-{
-	if (a->fault->action == ACTION_LIE && option_lie(a, cursor) == 1)
-		return 0;
-	if (strcmp(cursor->key, "message") == 0 && a->fault->message == FAULT_MESSAGE_COUNT) {
-		if (message_find(cursor->value, &a->message) == 0)
-			return 0;
-		snprintf(error, bytes, "there is no message \"%s\"; see 'hvsim faults'",
-			cursor->value);
-		return -EINVAL;
-	}
-	if (strcmp(cursor->key, "after") == 0)
-		return option_time(a, cursor, error, bytes);
-	return option_number(a, cursor, error, bytes);
-}
-
-static int
-lie_complete(struct armed *a, char *error, unsigned int bytes)
-{
-	bool message_known;
-
-	a->lie = lie_find(a->lie_message, a->lie_field, &message_known);
-	if (!a->lied.difference)
-		a->lied.value = a->value;
-	if (a->lie != NULL)
-		return 0;
-	snprintf(error, bytes, message_known ? "lie: message %s has no field \"%s\"; see 'hvsim faults'" :
-		"lie: there is no message \"%s\"%s; see 'hvsim faults'", a->lie_message,
-		message_known ? a->lie_field : "");
-	return -EINVAL;
-}
-
-static int
-options_take(struct armed *a, const char *options, char *error, unsigned int bytes)
-{
-	struct option_cursor cursor;
-
-	option_start(&cursor, options);
-	while (option_next(&cursor) == 1) {
-		int ret = option_take(a, &cursor, error, bytes);
-
-		if (ret < 0)
-			return ret;
-	}
-	if (cursor.error < 0) {
-		snprintf(error, bytes, "\"%s\" is no list of KEY=VALUE", options);
-		return cursor.error;
-	}
-	if (a->message == FAULT_MESSAGE_COUNT) {
-		snprintf(error, bytes, "%s: say which message, as in %s:message=rndis-set",
-			a->fault->name, a->fault->name);
-		return -EINVAL;
-	}
-	return a->fault->action == ACTION_LIE ? lie_complete(a, error, bytes) : 0;
-}
-
 int
 fault_arm(const char *text, char *error, unsigned int bytes)
 {
-	size_t length = strcspn(text, ":");
-	struct armed a = { .fault = fault_find(text, length), .nth = 1,
-		.queue = UINT64_MAX, .percent = 100, .rng = { 1 } };
+	struct armed a;
 	unsigned int i = 0;
 
-	if (a.fault == NULL) {
-		snprintf(error, bytes, "there is no fault \"%.*s\"; see 'hvsim faults'",
-			(int)length, text);
-		return -EINVAL;
-	}
-	a.message = a.fault->message;
-	a.count = a.fault->count;
-	a.value = a.fault->value;
-	if (options_take(&a, text[length] == ':' ? text + length + 1 : "", error, bytes) < 0)
+	if (armed_parse(&a, text, error, bytes) < 0)
 		return -EINVAL;
 	while (i < ARMED_MAX && armed[i].fault != NULL)
 		i++;
@@ -447,6 +356,7 @@ fault_arm(const char *text, char *error, unsigned int bytes)
 		return -ENOSPC;
 	}
 	armed[i] = a;
+	armed[i].serial = ++serials;
 	fault_armed++;
 	return 0;
 }

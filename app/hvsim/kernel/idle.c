@@ -245,6 +245,8 @@ idle_poll(void *arg)
 	guest_memory_round(vm->memory);
 	if (vm->monitor->open_channels == 0 || engine_now_ns() < vm->monitor->next_look_ns)
 		return 0;
+	if (vsp_monitor_unread())
+		return 0;
 	signals = monitor_look(vm);
 	if (!vm->idle->asleep)
 		return signals;

@@ -114,7 +114,7 @@ vmbus_monitor_look(struct vmbus *vmbus)
 	uint64_t now = engine_now_ns(), idle, period = PERIOD_NS;
 	unsigned int signals = 0;
 
-	if (vmbus->monitor == NULL || now < vmbus->monitor_next_ns)
+	if (vmbus->monitor == NULL || now < vmbus->monitor_next_ns || vsp_monitor_unread())
 		return 0;
 	vmbus->counters.monitor_looks++;
 	for (uint32_t group = 0; vmbus->monitor != NULL && group < VMBUS_MONITOR_GROUPS; group++)

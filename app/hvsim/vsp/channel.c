@@ -45,22 +45,6 @@ channel_interrupt(struct vsp_channel *channel)
 	channel->nic->transport->interrupt(channel->handle);
 }
 
-/* What the guest may be reading by now: the packets from `from` on, and the message
- * that the last transfer's first range is about. */
-static void
-shown_faults(struct vsp_channel *channel, uint32_t from)
-{
-	const uint32_t header_bytes = sizeof(struct rndis_packet) + 2 * sizeof(struct rndis_ppi);
-	const struct host_tx_ring *ring = &channel->to_guest;
-	const struct vsp_nic *nic = channel->nic;
-
-	if (ring->committed > from)
-		fault_at(FAULT_SHOWN, ring->data + from, ring->committed - from);
-	if (ring->committed != from && channel->ranges != NULL && nic->recv_base != NULL &&
-	    range_ok(channel->ranges[0].byte_offset, header_bytes, nic->recv_bytes))
-		fault_at(FAULT_SHOWN, nic->recv_base + channel->ranges[0].byte_offset, header_bytes);
-}
-
 void
 channel_commit(struct vsp_channel *channel)
 {
@@ -72,7 +56,7 @@ channel_commit(struct vsp_channel *channel)
 	interrupt = host_rx_ring_publish(&channel->from_guest);
 	interrupt |= host_tx_ring_publish(&channel->to_guest);
 	if (unlikely(fault_armed != 0))
-		shown_faults(channel, before);
+		wrong_shown(channel, before);
 	if (interrupt)
 		channel_interrupt(channel);
 }
@@ -186,20 +170,40 @@ complete_now(struct vsp_channel *channel, uint64_t transaction_id, const void *p
 }
 
 void
+channel_complete_unasked(struct vsp_channel *channel, uint64_t transaction_id,
+	const void *payload, uint32_t bytes)
+{
+	complete_now(channel, transaction_id, payload, bytes);
+}
+
+/* True if it is not sent now. */
+static bool
+complete_wrongly(struct vsp_channel *channel, enum fault_verdict verdict,
+	uint64_t transaction_id, const void *payload, uint32_t bytes)
+{
+	const struct late late = { .channel = channel, .call = complete_now,
+		.transaction_id = transaction_id, .payload = payload, .bytes = bytes,
+		.hold = verdict == FAULT_HOLD ? fault_hold() : (struct fault_hold){ 0, 0 } };
+
+	if (verdict == FAULT_TWICE)
+		complete_now(channel, transaction_id, payload, bytes);
+	return verdict == FAULT_DROP ||
+		((verdict == FAULT_LATE || verdict == FAULT_HOLD) && late_hold(&late));
+}
+
+void
 channel_complete_later(struct vsp_channel *channel, uint64_t transaction_id,
 	const void *payload, uint32_t bytes)
 {
 	enum fault_verdict verdict = fault_at(FAULT_COMPLETION, &transaction_id,
 		sizeof(transaction_id));
 
-	if (verdict == FAULT_DROP ||
-	    (verdict == FAULT_LATE && late_hold(channel, transaction_id, payload, bytes)))
+	if (unlikely(verdict != FAULT_PASS) &&
+	    complete_wrongly(channel, verdict, transaction_id, payload, bytes))
 		return;
 	complete_now(channel, transaction_id, payload, bytes);
-	if (unlikely(verdict == FAULT_TWICE))
-		complete_now(channel, transaction_id, payload, bytes);
 	if (unlikely(late_held != 0))
-		late_release(channel, complete_now);
+		late_overtaken(channel);
 }
 
 void
@@ -419,8 +423,13 @@ channel_poll_nic(void *arg)
 		unsigned int index = nic->channel_next + i;
 		struct vsp_channel *channel = &nic->channel[index < end ? index : index - end];
 
-		if (channel_is_open(channel))
-			work += channel_slice(channel);
+		if (!channel_is_open(channel))
+			continue;
+		if (unlikely(late_held != 0))
+			late_due(channel);
+		if (unlikely(fault_armed != 0))
+			work += wrong_flood(channel);
+		work += channel_slice(channel);
 	}
 	rx_flush_all(nic);
 	return work;
@@ -456,7 +465,7 @@ uint64_t
 channel_next_ns(void *arg)
 {
 	(void)arg;
-	return UINT64_MAX;
+	return late_next_ns();
 }
 
 /* ---- what the transport calls ---- */
@@ -544,7 +553,7 @@ vsp_channel_closed(struct vsp_channel *channel)
 	channel->state = CHANNEL_CLOSED;
 	engine_timer_cancel(&channel->unstick_timer);
 	pending_free(channel);
-	late_release(channel, NULL);
+	late_forget(channel);
 	rx_channel_close(channel);
 	channel_end_update(nic);
 	trace_event(nic->config.name, channel_relid(channel), "closed");

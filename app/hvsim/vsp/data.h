@@ -193,7 +193,18 @@ unsigned int rsc_take(struct vsp_nic *nic, const struct frame *frames, unsigned 
 /* Sends without publishing: the end of the slice does. */
 void channel_complete_later(struct vsp_channel *channel, uint64_t transaction_id,
 	const void *payload, uint32_t bytes);
+/* The same of a host that keeps nothing back. */
+void channel_complete_unasked(struct vsp_channel *channel, uint64_t transaction_id,
+	const void *payload, uint32_t bytes);
 /* Makes what was read and written visible; interrupts the guest if it must. */
 void channel_commit(struct vsp_channel *channel);
+
+/* ---- wrong.c: a host that goes wrong, while faults are armed ---- */
+/* `from` is the write index of before. */
+void wrong_shown(struct vsp_channel *channel, uint32_t from);
+/* Returns how much it sent. */
+unsigned int wrong_flood(struct vsp_channel *channel);
+/* Whether the guest acknowledges what was part of a flood. */
+bool wrong_flood_back(uint64_t transaction_id);
 
 #endif /* HVSIM_VSP_DATA_H */

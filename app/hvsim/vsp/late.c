@@ -1,53 +1,94 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Completions that a host with the fault `late` keeps back until others have
- * overtaken them; see late.h. */
+/* See late.h. The table is in order: what was kept back first comes first. */
 
 #include "late.h"
 
 #include <string.h>
 
-#include "data.h"
+#include "../core/util.h"
 
 #define LATE_MAX 64u
+/* The longest: an RNDIS answer. */
+#define LATE_BYTES 1024u
 
-static struct late {
-	struct vsp_channel *channel;    /* NULL: free */
-	uint64_t transaction_id;
-	uint32_t bytes;
-	uint8_t payload[NVSP_MSG_BYTES_V61];
-} late[LATE_MAX];
+static struct kept {
+	struct late late;
+	uint8_t payload[LATE_BYTES];
+} kept[LATE_MAX];
 
 unsigned int late_held;
 
 bool
-late_hold(struct vsp_channel *channel, uint64_t transaction_id, const void *payload,
-	uint32_t bytes)
+late_hold(const struct late *late)
 {
-	for (unsigned int i = 0; i < LATE_MAX; i++) {
-		if (late[i].channel != NULL || bytes > sizeof(late[i].payload))
-			continue;
-		late[i] = (struct late){ .channel = channel, .transaction_id = transaction_id,
-			.bytes = bytes };
-		if (bytes != 0)
-			memcpy(late[i].payload, payload, bytes);
-		late_held++;
-		return true;
-	}
-	return false;
+	struct kept *to = &kept[late_held];
+
+	if (late_held == LATE_MAX || late->bytes > LATE_BYTES)
+		return false;
+	to->late = *late;
+	if (late->bytes != 0)
+		memcpy(to->payload, late->payload, late->bytes);
+	late_held++;
+	return true;
+}
+
+static void
+take_out(unsigned int i)
+{
+	late_held--;
+	memmove(&kept[i], &kept[i + 1], (late_held - i) * sizeof(kept[0]));
+}
+
+/* It is out of the table before it is done: doing it may keep more back. */
+static void
+do_at_last(unsigned int i)
+{
+	struct kept was = kept[i];
+
+	take_out(i);
+	was.late.call(was.late.channel, was.late.transaction_id, was.payload, was.late.bytes);
 }
 
 void
-late_release(struct vsp_channel *channel, late_call call)
+late_overtaken(struct vsp_channel *channel)
 {
-	for (unsigned int i = LATE_MAX; i-- > 0;) {
-		struct late was = late[i];
+	for (unsigned int i = late_held; i-- > 0;)
+		if (i < late_held && kept[i].late.channel == channel && kept[i].late.hold.serial == 0)
+			do_at_last(i);
+}
 
-		if (was.channel != channel)
-			continue;
-		late[i].channel = NULL;
-		late_held--;
-		if (call != NULL)
-			call(channel, was.transaction_id, was.payload, was.bytes);
+void
+late_due(struct vsp_channel *channel)
+{
+	unsigned int i = 0;
+
+	/* Bounded: what is kept back meanwhile goes to the end. */
+	for (unsigned int n = late_held; n > 0 && i < late_held; n--) {
+		const struct late *late = &kept[i].late;
+
+		if (late->channel == channel && late->hold.serial != 0 && !fault_holds(&late->hold))
+			do_at_last(i);
+		else
+			i++;
 	}
+}
+
+uint64_t
+late_next_ns(void)
+{
+	uint64_t next_ns = UINT64_MAX;
+
+	for (unsigned int i = 0; i < late_held; i++)
+		if (kept[i].late.hold.serial != 0)
+			next_ns = HV_MIN(next_ns, kept[i].late.hold.until_ns);
+	return next_ns;
+}
+
+void
+late_forget(const struct vsp_channel *channel)
+{
+	for (unsigned int i = late_held; i-- > 0;)
+		if (kept[i].late.channel == channel)
+			take_out(i);
 }

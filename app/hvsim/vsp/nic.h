@@ -341,9 +341,9 @@ void nvsp_send(struct vsp_nic *nic, uint64_t transaction_id, bool want_completio
 	const void *message, uint32_t bytes);
 void nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 	const void *message, uint32_t bytes);
-/* The completion of an RNDIS message. */
+/* The completion of an RNDIS message of that type; 0: whatever it was. */
 void nvsp_complete_rndis(struct vsp_channel *channel, const struct host_packet *request,
-	uint32_t status);
+	uint32_t type, uint32_t status);
 uint32_t nvsp_padded_bytes(const struct vsp_nic *nic);  /* of a host message */
 
 /* ---- rndis.c: control messages ---- */

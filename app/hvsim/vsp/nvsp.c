@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../control/trace.h"
+#include "late.h"
 #include "nic.h"
 #include "nvsp.h"
 
@@ -76,45 +77,71 @@ vf_note(struct vsp_nic *nic)
 	nvsp_send(nic, NVSP_TID_VF_ASSOCIATION, false, &note, sizeof(note));
 }
 
+static void
+complete_held(struct vsp_channel *channel, uint64_t transaction_id, const void *payload,
+	uint32_t bytes)
+{
+	channel_complete(channel, transaction_id, payload, bytes);
+}
+
+/* The answer, as an honest host gives it or as a faulty one does. */
+static void
+answer(struct vsp_channel *channel, enum fault_verdict verdict, const struct late *late)
+{
+	if (verdict == FAULT_DROP || (verdict == FAULT_HOLD && late_hold(late)))
+		return;
+	if (verdict == FAULT_NOTE)
+		vf_note(channel->nic);
+	if (verdict == FAULT_TWICE)
+		late->call(channel, late->transaction_id, late->payload, late->bytes);
+	late->call(channel, late->transaction_id, late->payload, late->bytes);
+}
+
 void
 nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 	const void *message, uint32_t bytes)
 {
 	uint8_t padded[NVSP_MESSAGE_BYTES_MAX];
-	uint32_t padded_bytes = 0;
+	struct late late = { .channel = channel, .call = complete_held,
+		.transaction_id = request->transaction_id, .payload = padded };
+	uint32_t asked;
+	enum fault_verdict verdict;
 
 	if (!(request->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
 		return;
 	if (bytes > 0) {
-		padded_bytes = pad(channel->nic, padded, message, bytes);
+		late.bytes = pad(channel->nic, padded, message, bytes);
 		trace_message(channel->nic->config.name, channel_relid(channel), TRACE_TO_GUEST,
 			TRACE_NVSP, message, bytes);
+		verdict = fault_at_nvsp(padded, late.bytes);
+	} else {
+		memcpy(&asked, request->payload, sizeof(asked));
+		verdict = fault_at_nvsp(&asked, sizeof(asked));
 	}
-	switch (fault_at_nvsp(padded, padded_bytes)) {
-	case FAULT_DROP:
-		return;
-	case FAULT_NOTE:
-		vf_note(channel->nic);
-		break;
-	case FAULT_TWICE:
-		channel_complete(channel, request->transaction_id, padded, padded_bytes);
-		break;
-	default:
-		break;
-	}
-	channel_complete(channel, request->transaction_id, padded, padded_bytes);
+	if (verdict == FAULT_HOLD)
+		late.hold = fault_hold();
+	answer(channel, verdict, &late);
 }
 
 void
 nvsp_complete_rndis(struct vsp_channel *channel, const struct host_packet *request,
-	uint32_t status)
+	uint32_t type, uint32_t status)
 {
 	struct nvsp_rndis_complete complete = { .type = NVSP_RNDIS_COMPLETE, .status = status };
 	uint8_t padded[NVSP_MESSAGE_BYTES_MAX];
+	struct late late = { .channel = channel, .call = complete_held,
+		.transaction_id = request->transaction_id, .payload = padded };
+	enum fault_verdict verdict = FAULT_PASS;
 
-	if (request->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED)
-		channel_complete(channel, request->transaction_id, padded,
-			pad(channel->nic, padded, &complete, sizeof(complete)));
+	if (!(request->flags & VMBUS_PACKET_FLAG_COMPLETION_REQUESTED))
+		return;
+	/* Other requests have an answer of their own behind the completion. */
+	if (type == RNDIS_HALT)
+		verdict = fault_at_rndis(&type, sizeof(type));
+	if (verdict == FAULT_HOLD)
+		late.hold = fault_hold();
+	late.bytes = pad(channel->nic, padded, &complete, sizeof(complete));
+	answer(channel, verdict, &late);
 }
 
 /* ---- reset ---- */
@@ -146,16 +173,34 @@ nvsp_reset(struct vsp_nic *nic)
 
 /* ---- messages ---- */
 
+static void
+revoke_now(struct vsp_channel *channel, uint64_t transaction_id, const void *payload,
+	uint32_t bytes)
+{
+	(void)transaction_id;
+	(void)payload;
+	(void)bytes;
+	channel->state = CHANNEL_DEAD;
+	if (trace_on)
+		trace_event(channel->nic->config.name, channel_relid(channel),
+			"buffer revoked, channel ends");
+}
+
 /* A guest that takes its buffer back ends the conversation: no answer and
  * silence from here on, but no rule was broken. */
 static void
 handle_revoke(struct vsp_channel *channel, const struct host_packet *packet)
 {
-	(void)packet;
-	channel->state = CHANNEL_DEAD;
-	if (trace_on)
-		trace_event(channel->nic->config.name, channel_relid(channel),
-			"buffer revoked, channel ends");
+	struct late late = { .channel = channel, .call = revoke_now };
+	uint32_t type;
+	enum fault_verdict verdict;
+
+	memcpy(&type, packet->payload, sizeof(type));
+	verdict = fault_at_nvsp(&type, sizeof(type));
+	if (verdict == FAULT_HOLD)
+		late.hold = fault_hold();
+	if (verdict != FAULT_DROP && !(verdict == FAULT_HOLD && late_hold(&late)))
+		revoke_now(channel, 0, NULL, 0);
 }
 
 static void
@@ -252,12 +297,12 @@ handle_rndis_control(struct vsp_channel *channel, const struct host_packet *pack
 	if (channel->state == CHANNEL_DEAD)
 		return;
 	if (bytes < 0) {
-		nvsp_complete_rndis(channel, packet, NVSP_STATUS_FAILURE);
+		nvsp_complete_rndis(channel, packet, 0, NVSP_STATUS_FAILURE);
 		return;
 	}
 	if ((uint32_t)bytes > sizeof(copy)) {
 		vsp_violation(channel, VSP_RULE_RNDIS_QUEUE, "%d bytes in one message", bytes);
-		nvsp_complete_rndis(channel, packet, NVSP_STATUS_FAILURE);
+		nvsp_complete_rndis(channel, packet, 0, NVSP_STATUS_FAILURE);
 		return;
 	}
 	if (bytes >= (int)sizeof(type))

@@ -12,6 +12,7 @@
 
 #include "../control/trace.h"
 #include "../core/log.h"
+#include "late.h"
 #include "nic.h"
 
 #define RNDIS_MAJOR 1u
@@ -104,6 +105,31 @@ section_send(struct vsp_nic *nic, uint16_t section, const void *message, uint32_
 	channel_send_transfer(&nic->channel[0], section, &range, payload, nvsp_padded_bytes(nic));
 }
 
+/* What was kept back: nobody is asked again what becomes of it. */
+static void
+send_held(struct vsp_channel *channel, uint64_t transaction_id, const void *message,
+	uint32_t bytes)
+{
+	struct vsp_nic *nic = channel->nic;
+	uint16_t section;
+
+	(void)transaction_id;
+	if (nic->control_free_count == 0 || nic->recv_base == NULL)
+		return;         /* the guest keeps all sections: then it is lost */
+	section = nic->control_free[--nic->control_free_count];
+	memcpy(nic->recv_base + section * nic->suballoc_bytes, message, bytes);
+	section_send(nic, section, message, bytes);
+}
+
+static bool
+keep_back(struct vsp_nic *nic, const void *message, uint32_t bytes)
+{
+	const struct late late = { .channel = &nic->channel[0], .call = send_held,
+		.payload = message, .bytes = bytes, .hold = fault_hold() };
+
+	return late_hold(&late);
+}
+
 /* Writes the message into a control section and announces it. */
 static void
 send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
@@ -115,7 +141,7 @@ send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
 	memcpy(to, message, bytes);
 	fault_lie(LIE_PIECE_RNDIS, to, bytes);
 	verdict = fault_at_rndis(to, bytes);
-	if (verdict == FAULT_DROP) {
+	if (verdict == FAULT_DROP || (verdict == FAULT_HOLD && keep_back(nic, to, bytes))) {
 		nic->control_free_count++;
 		return;
 	}
@@ -408,12 +434,12 @@ rndis_control(struct vsp_channel *channel, const struct host_packet *packet,
 	uint32_t type;
 
 	if (!control_acceptable(channel, message, bytes)) {
-		nvsp_complete_rndis(channel, packet, NVSP_STATUS_FAILURE);
+		nvsp_complete_rndis(channel, packet, 0, NVSP_STATUS_FAILURE);
 		return;
 	}
 	/* The completion goes first, whatever becomes of the message. */
-	nvsp_complete_rndis(channel, packet, NVSP_STATUS_SUCCESS);
 	memcpy(&type, message, sizeof(type));
+	nvsp_complete_rndis(channel, packet, type, NVSP_STATUS_SUCCESS);
 	if (type == RNDIS_HALT) {
 		handle_halt(nic);
 		return;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "data.h"
+#include "late.h"
 
 static void
 built_reset(struct vsp_channel *channel)
@@ -256,19 +257,55 @@ transfer_back(struct vsp_nic *nic, uint16_t id)
 	}
 }
 
+static void
+give_back(struct vsp_nic *nic, uint16_t id)
+{
+	if (id < VSP_CONTROL_SECTIONS)
+		control_section_back(nic, id);
+	else
+		transfer_back(nic, id);
+}
+
+/* What was kept, at last. */
+static void
+given_back(struct vsp_channel *channel, uint64_t id, const void *payload, uint32_t bytes)
+{
+	struct vsp_nic *nic = channel->nic;
+
+	(void)payload;
+	(void)bytes;
+	if (nic->sections == NULL || id >= nic->section_count ||
+	    nic->sections[id].owner != RECV_GUEST)
+		return;         /* the buffer is another one by now */
+	give_back(nic, (uint16_t)id);
+}
+
+/* Whether a host keeps what is given back: it does so until the channel is closed, or
+ * until its time has come. */
+static bool
+kept_back(struct vsp_channel *channel, enum fault_verdict verdict, uint64_t id)
+{
+	struct late late = { .channel = channel, .call = given_back, .transaction_id = id };
+
+	if (verdict == FAULT_HOLD)
+		late.hold = fault_hold();
+	return verdict == FAULT_DROP || (verdict == FAULT_HOLD && late_hold(&late));
+}
+
 void
 rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 {
 	struct vsp_nic *nic = channel->nic;
 	struct nvsp_rndis_complete complete;
 	uint64_t id = packet->transaction_id;
+	enum fault_verdict verdict = fault_at(FAULT_RETURN, &id, sizeof(id));
 
-	fault_at(FAULT_RETURN, &id, sizeof(id));
 	if (nic->sections == NULL || id >= nic->section_count ||
 	    nic->sections[id].owner != RECV_GUEST || nic->sections[id].queue != channel->index ||
 	    (id >= VSP_CONTROL_SECTIONS && !nic->sections[id].first)) {
-		vsp_violation(channel, VSP_RULE_COMPLETION_ID, "transaction id 0x%llx",
-			(unsigned long long)id);
+		if (!wrong_flood_back(id))
+			vsp_violation(channel, VSP_RULE_COMPLETION_ID, "transaction id 0x%llx",
+				(unsigned long long)id);
 		return;
 	}
 	memset(&complete, 0, sizeof(complete));
@@ -279,10 +316,7 @@ rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 		return;
 	}
 	channel->counters.rx_completions++;
-	if (id < VSP_CONTROL_SECTIONS) {
-		control_section_back(nic, (uint16_t)id);
-		return;
-	}
 	nic->sections[id].first = 0;
-	transfer_back(nic, (uint16_t)id);
+	if (likely(verdict == FAULT_PASS) || !kept_back(channel, verdict, id))
+		give_back(nic, (uint16_t)id);
 }

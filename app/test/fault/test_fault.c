@@ -127,6 +127,69 @@ answers_and_completions_can_be_doubled_and_completions_late(void **state)
 	assert_int_equal(fault_at(FAULT_COMPLETION, &id, sizeof(id)), FAULT_PASS);
 }
 
+/* ---- late, rarely, in floods ---- */
+
+static void
+what_is_held_is_so_until_its_fault_is_disarmed_or_its_time_over(void **state)
+{
+	struct fault_hold first, second;
+
+	(void)state;
+	arm("held:message=return");
+	arm("held:message=init,for=1000s");
+	arm("held:message=rndis-set,for=0s,count=0");
+	assert_int_equal(fault_at(FAULT_RETURN, NULL, 0), FAULT_HOLD);
+	first = fault_hold();
+	assert_int_equal(fault_at(FAULT_RETURN, NULL, 0), FAULT_PASS);  /* one without count= */
+	assert_int_equal(fault_at(FAULT_INIT, NULL, 0), FAULT_HOLD);
+	second = fault_hold();
+	assert_true(first.until_ns == UINT64_MAX && second.until_ns != UINT64_MAX);
+	assert_int_equal(fault_at(FAULT_RNDIS_SET, NULL, 0), FAULT_HOLD);
+	assert_false(fault_holds(&(struct fault_hold){ fault_hold().serial, fault_hold().until_ns }));
+	assert_true(fault_holds(&first) && fault_holds(&second));
+	fault_disarm("held");
+	assert_false(fault_holds(&first) || fault_holds(&second));
+	arm("held:message=return");     /* another is not this one */
+	assert_false(fault_holds(&first));
+}
+
+static void
+a_host_that_looks_rarely_looks_once_in_every_period(void **state)
+{
+	uint16_t one = 1, two = 2;
+
+	(void)state;
+	arm("rarely:message=monitor,every=1000s");
+	arm("rarely:message=ring,every=0s,queue=1");
+	arm("rarely:message=ring,every=1000s,queue=2");
+	assert_int_equal(fault_at(FAULT_MONITOR, NULL, 0), FAULT_PASS);
+	for (unsigned int i = 0; i < 100; i++) {
+		assert_int_equal(fault_at(FAULT_MONITOR, NULL, 0), FAULT_DROP);
+		assert_int_equal(fault_at(FAULT_RING, &one, sizeof(one)), FAULT_PASS);
+		assert_int_equal(fault_at(FAULT_RING, &two, sizeof(two)),
+			i == 0 ? FAULT_PASS : FAULT_DROP);
+	}
+	fault_disarm("all");
+	assert_int_equal(fault_at(FAULT_MONITOR, NULL, 0), FAULT_PASS);
+}
+
+static void
+a_flood_is_of_its_kind_and_queue_and_does_nothing_to_what_is_sent_anyhow(void **state)
+{
+	uint64_t id = 7;
+
+	(void)state;
+	assert_int_equal(fault_flood(FAULT_COMPLETION, 0), 0);
+	arm("flood:message=completion,value=9");
+	arm("flood:message=completion,queue=3,nth=2");
+	assert_int_equal(fault_at(FAULT_COMPLETION, &id, sizeof(id)), FAULT_PASS);
+	assert_int_equal(id, 7);
+	assert_int_equal(fault_flood(FAULT_COMPLETION, 0), 9);
+	assert_int_equal(fault_flood(FAULT_TRANSFER, 0), 0);
+	assert_int_equal(fault_flood(FAULT_COMPLETION, 3), 9);
+	assert_int_equal(fault_flood(FAULT_COMPLETION, 3), 9 + 32);
+}
+
 static void
 one_queue_can_be_unread_alone(void **state)
 {
@@ -224,6 +287,12 @@ a_wrong_request_is_refused_with_a_sentence(void **state)
 		{ "unread:message=init", "unread does not know \"message\"; see 'hvsim faults'" },
 		{ "ppi-bytes:queue=1", "ppi-bytes does not know \"queue\"; see 'hvsim faults'" },
 		{ "unread:nth=x", "unread: nth=x is no number" },
+		{ "flood:message=monitor", "flood is about no \"monitor\"; it is about transfer completion"
+			" vf-association interrupt" },
+		{ "rarely", "rarely: say which message, as in rarely:message=ring" },
+		{ "rarely:message=ring,every=9", "rarely: every=9 is no time such as 100ms" },
+		{ "held:message=init,for=x", "held: for=x is no time such as 100ms" },
+		{ "held:message=init,every=1s", "held does not know \"every\"; see 'hvsim faults'" },
 		{ "ppi-bytes:value=1,,", "\"value=1,,\" is no list of KEY=VALUE" },
 	};
 
@@ -450,6 +519,13 @@ main(void)
 			disarm_all),
 		cmocka_unit_test_teardown(
 			answers_and_completions_can_be_doubled_and_completions_late, disarm_all),
+		cmocka_unit_test_teardown(
+			what_is_held_is_so_until_its_fault_is_disarmed_or_its_time_over, disarm_all),
+		cmocka_unit_test_teardown(a_host_that_looks_rarely_looks_once_in_every_period,
+			disarm_all),
+		cmocka_unit_test_teardown(
+			a_flood_is_of_its_kind_and_queue_and_does_nothing_to_what_is_sent_anyhow,
+			disarm_all),
 		cmocka_unit_test_teardown(one_queue_can_be_unread_alone, disarm_all),
 		cmocka_unit_test_teardown(each_lie_writes_its_field_and_nothing_else, disarm_all),
 		cmocka_unit_test_teardown(a_transfer_that_was_renamed_comes_back_by_its_real_name_once,

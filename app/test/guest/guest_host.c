@@ -73,6 +73,12 @@ vsp_channel_signalled(struct vsp_channel *channel)
 	channel->signalled++;
 }
 
+bool
+vsp_monitor_unread(void)
+{
+	return false;
+}
+
 void
 vsp_foreign_bit(struct hv_guest *guest, struct vsp_nic *nic, const char *what)
 {

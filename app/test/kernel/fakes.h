@@ -30,6 +30,7 @@ struct vsp_channel {
 struct fake_log {
 	unsigned int closes, events, gone, changed, foreign;
 	char last_foreign[160];
+	bool unread;            /* the host would not look at the monitor page */
 	struct vsp_nic *last_nic;
 };
 extern struct fake_log fake;

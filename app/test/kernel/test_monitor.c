@@ -64,6 +64,22 @@ a_pending_bit_signals_its_channel_once_and_is_cleared(void **state)
 }
 
 static void
+a_page_that_the_host_would_not_look_at_now_keeps_its_bits(void **state)
+{
+	(void)state;
+	start("", true);
+	fake.unread = true;
+	set_pending(0);
+	clock_advance(MS);
+	assert_int_equal(round_poll(f.vm), 0);
+	assert_int_equal(f.channel[0].signalled, 0);
+	fake.unread = false;
+	assert_int_equal(round_poll(f.vm), 1);
+	assert_int_equal(f.channel[0].signalled, 1);
+	fixture_stop(&f);
+}
+
+static void
 the_page_is_looked_at_as_often_as_the_guest_asks(void **state)
 {
 	static const uint16_t latency_us[] = { 20, 100, 500 };
@@ -337,6 +353,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pending_bit_signals_its_channel_once_and_is_cleared),
+		cmocka_unit_test(a_page_that_the_host_would_not_look_at_now_keeps_its_bits),
 		cmocka_unit_test(the_page_is_looked_at_as_often_as_the_guest_asks),
 		cmocka_unit_test(without_traffic_looks_become_rare_but_never_rarer_than_a_millisecond),
 		cmocka_unit_test(the_slot_of_a_channel_holds_its_connection_and_the_offered_latency),

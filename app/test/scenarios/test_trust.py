@@ -4,7 +4,7 @@
 import pytest
 
 import lies
-from conftest import NO_HUGE
+from conftest import NO_HUGE, wait_until
 from faulty import FRAMES, GONE_SECONDS, FaultSoak, exchange, works
 from lines import Ops
 from test_builtin import echo_ok
@@ -128,6 +128,12 @@ def test_bytes_that_change_while_the_driver_reads_them_do_no_harm(machine, plugi
     ("late:count=3", "by itself"), ("twice:message=completion,count=5", "by itself"),
     ("twice:message=rndis-set", "by itself"), ("status:message=rndis-set", "by itself"),
     ("unread:count=2000", "by itself"),
+    ("held:message=completion,count=3,nth=2", "by itself"),
+    ("held:message=rndis-set,for=300ms", "by itself"),
+    ("held:message=return,count=5", "by itself"),
+    ("silent:message=return,count=5", "by itself"),
+    ("rarely:message=monitor,every=20ms", "by itself"),
+    ("rarely:message=ring,every=20ms", "by itself"),
     ("silent:message=completion,count=3", "restarted")])
 def test_each_way_to_answer_wrongly_has_its_outcome(machine, plugin, fault, how):
     """Late, out of order, twice, refused, never: frames and a request under each; then
@@ -145,6 +151,68 @@ def test_each_way_to_answer_wrongly_has_its_outcome(machine, plugin, fault, how)
         ops.ok("start")
     assert works(ops) == "by itself"
     assert lies.fired(server, fault.split(":", maxsplit=1)[0]) > 0
+    no_violations(server)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
+@pytest.mark.full
+@pytest.mark.conformance(23)
+@pytest.mark.parametrize("faults", [
+    ["silent:message=rndis-halt"], ["twice:message=rndis-halt"], ["held:message=rndis-halt"],
+    ["silent:message=revoke-recv-buffer", "silent:message=revoke-send-buffer"],
+    ["held:message=revoke-recv-buffer", "twice:message=rndis-halt"]], ids=lambda f: f[0])
+def test_a_host_that_does_not_take_leave_delays_a_reset_by_seconds(machine, plugin, faults):
+    """It says nothing to HALT, or goes on with the buffers as if they were not taken
+    back, while frames that it was sent come back."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+
+    def reset():
+        ops("tx", n=64, bytes=100, q=0)
+        ops.ok("stop")
+        ops.ok("reset", seconds=GONE_SECONDS)
+        ops.configure()
+        held = ops("heap")["allocations"]
+        ops.ok("start")
+        return held
+
+    held = reset()
+    for fault in faults:
+        server.ctl("fault", "arm", fault)
+    assert reset() == held
+    for fault in faults:
+        assert lies.fired(server, fault.split(":", maxsplit=1)[0]) > 0
+    assert exchange(ops) == FRAMES
+    assert reset() == held
+    server.ctl("fault", "disarm", "all")
+    assert works(ops) == "by itself"
+    no_violations(server)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
+@pytest.mark.full
+@pytest.mark.conformance(21, 24)
+@pytest.mark.parametrize("message", ["completion", "transfer", "vf-association", "interrupt"])
+def test_a_flood_on_all_queues_costs_time_and_nothing_else(machine, plugin, message):
+    """As many as the rings hold, at each look of the host: frames travel all the same,
+    calls return, and when it is over nothing is missing."""
+    server = machine.serve(["--nic", "queues=2,port=echo"])
+    ops = Ops(server, plugin).up(2)
+    server.ctl("fault", "arm", f"flood:message={message}")
+    for queue in (0, 1):        # some find no room in the ring, and the host drops them
+        wait_until(lambda q=queue: exchange(ops, queue=q, queues=2), 60, f"frames on {queue}")
+    ops.ok("promisc", on=1, seconds=90)
+    ops.ok("stop", seconds=90)
+    ops.ok("start", seconds=90)
+    exchange(ops, queues=2)
+    assert lies.fired(server, "flood") > 100
+    server.ctl("fault", "disarm", "all")
+    ops("rx", n=10000, ms=50, last=1)
+    assert works(ops, 2) == "by itself"
     no_violations(server)
     ops("stop", seconds=90)
     missing = ops("missing")

@@ -26,6 +26,7 @@ static int map_result;
 /* ---- the engine and the VSP ---- */
 
 uint64_t now_ns;
+bool monitor_unread;
 
 uint64_t
 engine_now_ns(void)
@@ -58,6 +59,12 @@ void
 vsp_channel_signalled(struct vsp_channel *channel)
 {
 	channel->signalled++;
+}
+
+bool
+vsp_monitor_unread(void)
+{
+	return monitor_unread;
 }
 
 void

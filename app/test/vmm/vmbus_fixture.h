@@ -31,6 +31,7 @@ struct sent {
 };
 
 extern uint64_t now_ns;           /* the engine's clock */
+extern bool monitor_unread;       /* the host would not look at the monitor page */
 extern struct vmbus vmbus;
 extern struct vsp_nic nic;
 extern struct vsp_channel primary, sub;
