@@ -231,6 +231,7 @@ machine_options_parse(struct machine_options *options, const struct command *com
 	int operand, ret;
 
 	config_init(&options->config);
+	options->config.fault_arm = fault_arm;
 	operand = options_parse(&parser, argc, argv);
 	if (operand < 0)
 		return operand;

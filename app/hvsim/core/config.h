@@ -81,6 +81,9 @@ struct config {
 	struct config_guest *guests;
 	struct config_nic *nics;
 	struct config_port *ports;
+	/* What a topology's faults are armed by, which core/ does not know; NULL: they are
+	 * refused. */
+	int (*fault_arm)(const char *fault, char *error, unsigned int bytes);
 };
 
 void config_init(struct config *config);

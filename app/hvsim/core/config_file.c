@@ -224,6 +224,18 @@ port_add(struct config *config, json_t *item, const struct config_errbuf *error)
 	return ret;
 }
 
+/* Armed at once: what is wrong with one is told with its place. */
+static int
+fault_add(struct config *config, json_t *item, const struct config_errbuf *error)
+{
+	if (!json_is_string(item))
+		return config_error(error, "a fault must be a string such as "
+			"\"silent:message=rndis-init\"");
+	if (config->fault_arm == NULL)
+		return config_error(error, "there are no faults here");
+	return config->fault_arm(json_string_value(item), error->text, error->bytes);
+}
+
 /* ---- the file ---- */
 
 static int
@@ -261,6 +273,7 @@ section_apply(struct config *config, const char *key, json_t *value,
 			const struct config_errbuf *error);
 	} lists[] = {
 		{ "guests", guest_add }, { "nics", nic_add }, { "ports", port_add },
+		{ "faults", fault_add },
 	};
 
 	if (strcmp(key, "settings") == 0)
@@ -272,7 +285,7 @@ section_apply(struct config *config, const char *key, json_t *value,
 		}
 	}
 	return config_error(place->error, "%s: a topology has no \"%s\"; it has settings, "
-		"guests, nics, ports", place->path, key);
+		"guests, nics, ports, faults", place->path, key);
 }
 
 int

@@ -118,6 +118,17 @@ every_command_explains_itself_with_examples(void **state)
 }
 
 static void
+a_fault_is_armed_by_a_topology_file(void **state)
+{
+	(void)state;
+	assert_int_equal(shell("echo '{\"nics\": [\"port=echo\"], \"faults\": "
+		"[\"held:message=init,nth=9\"]}' >%s/t.json; $HVSIM run --config %s/t.json -- "
+		"$HVSIM ctl faults | grep armed; rm %s/t.json", folder, folder, folder), 0);
+	expect_in_output("  held ");
+	expect_in_output("[armed, fired 0 times]");
+}
+
+static void
 a_wrong_command_line_is_status_2_and_one_line(void **state)
 {
 	static const struct {
@@ -532,6 +543,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(every_command_explains_itself_with_examples),
+		CASE(a_fault_is_armed_by_a_topology_file),
 		CASE(a_wrong_command_line_is_status_2_and_one_line),
 		CASE(a_wrong_command_line_of_boot_is_status_2_and_one_line),
 		CASE(an_unknown_profile_is_named_with_those_there_are),

@@ -410,6 +410,35 @@ a_topology_file_describes_settings_guests_nics_and_ports(void **state)
 	assert_string_equal(config->ports->next->sw, "s9");
 }
 
+static char armed[128];
+
+static int
+remember_fault(const char *fault, char *to, unsigned int bytes)
+{
+	if (strcmp(fault, "bad") == 0) {
+		snprintf(to, bytes, "no good");
+		return -EINVAL;
+	}
+	strncat(armed, fault, sizeof(armed) - strlen(armed) - 1);
+	return 0;
+}
+
+static void
+faults_of_a_topology_are_armed_in_their_order(void **state)
+{
+	struct config *config = *state;
+
+	armed[0] = '\0';
+	config->fault_arm = remember_fault;
+	assert_int_equal(load(config, "{\"faults\": [\"one\", \"two:nth=3\"]}"), 0);
+	assert_string_equal(armed, "onetwo:nth=3");
+	assert_int_not_equal(load(config, "{\"faults\": [\"one\", \"bad\"]}"), 0);
+	assert_string_equal(error, "t.json: faults[1]: no good");
+	assert_int_not_equal(load(config, "{\"faults\": [7]}"), 0);
+	assert_string_equal(error, "t.json: faults[0]: a fault must be a string such as "
+		"\"silent:message=rndis-init\"");
+}
+
 static void
 a_wrong_topology_file_says_where(void **state)
 {
@@ -419,7 +448,9 @@ a_wrong_topology_file_says_where(void **state)
 	} cases[] = {
 		{ "[]", "t.json: a topology must be an object" },
 		{ "{\"nic\": []}", "t.json: a topology has no \"nic\"; it has settings, guests, "
-			"nics, ports" },
+			"nics, ports, faults" },
+		{ "{\"faults\": [\"silent:message=init\"]}", "t.json: faults[0]: there are no "
+			"faults here" },
 		{ "{\"nics\": {}}", "t.json: \"nics\" must be a list" },
 		{ "{\"nics\": [{}, {\"queues\": 99}]}", "t.json: nics[1]: queues=99: expected a "
 			"number from 1 to 64" },
@@ -474,6 +505,7 @@ main(void)
 		CASE(finishing_again_after_an_addition_keeps_what_there_was),
 		CASE(finishing_refuses_what_contradicts_itself),
 		CASE(a_topology_file_describes_settings_guests_nics_and_ports),
+		CASE(faults_of_a_topology_are_armed_in_their_order),
 		CASE(a_wrong_topology_file_says_where),
 		CASE(a_file_that_is_no_json_names_line_and_column),
 	};
