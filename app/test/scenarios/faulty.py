@@ -23,13 +23,19 @@ FRAMES = 16
 
 # A request is answered all the same.
 MILD = ["twice:message=rndis-set", "status:message=rndis-set", "frame-ppi-offset:value=V",
-        "ppi-bytes:value=V", "ppi-type:value=V", "ppi-data-offset:value=V"]
+        "ppi-bytes:value=V", "ppi-type:value=V", "ppi-data-offset:value=V",
+        "held:message=rndis-set,for=50ms", "rarely:message=monitor,every=5ms,count=0",
+        "rarely:message=ring,every=2ms,count=0", "silent:message=rndis-halt",
+        "silent:message=revoke-recv-buffer"]
 MILD_LIES = ["RNDIS_PACKET", "RNDIS_PPI"]
 # After these an answer may be lost, which costs whoever waits for it a minute: only while
 # frames travel.
 HARD = ["flip", "packet-bytes:value=V", "unread:count=300", "range-bytes:value=V",
         "range-offset:value=V", "transfer-id:value=V", "completion-id:value=V",
-        "silent:message=completion", "late", "twice:message=completion"]
+        "silent:message=completion", "late", "twice:message=completion",
+        "silent:message=return", "held:message=return",
+        "held:message=completion", "flood:message=completion", "flood:message=transfer",
+        "flood:message=vf-association", "flood:message=interrupt"]
 # What a host may leave unanswered, and a call that asks it. Whoever waits then would do so
 # for a minute: the NIC is taken away meanwhile, which ends the wait.
 UNANSWERED = [("rndis-set", "promisc", {"on": 1}), ("rndis-set", "allmulti", {"on": 1}),

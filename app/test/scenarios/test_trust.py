@@ -157,6 +157,79 @@ def test_each_way_to_answer_wrongly_has_its_outcome(machine, plugin, fault, how)
     assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
 
 
+def late_replies(ops):
+    return ops("xstats")["of"].get("control_late_replies", 0)
+
+
+def bears_late_answers(server, ops, count):
+    """The host gives the answers that it held; they are counted, and the port works."""
+    server.ctl("fault", "disarm", "all")
+    ops("rx", n=1, ms=50)
+    wait_until(lambda: exchange(ops, 1) == 1 and late_replies(ops) == count, 60,
+               f"{count} late answers")
+    ops.ok("promisc", on=1, seconds=90)
+    ops.ok("promisc", on=0, seconds=90)
+    assert works(ops) == "by itself"
+    assert late_replies(ops) == count
+    no_violations(server)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
+@pytest.mark.full
+@pytest.mark.conformance(23)
+@pytest.mark.parametrize("when", ["before the start", "after the start"])
+def test_an_answer_that_comes_after_the_time_out_of_a_stop_changes_nothing(machine, plugin,
+                                                                           when):
+    """A stop waits two seconds for the host to close its filter; the answer comes when
+    the port is started again, or is there before it."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    server.ctl("fault", "arm", "held:message=rndis-set")
+    ops.ok("stop")
+    assert lies.fired(server, "held") == 1
+    if when == "before the start":
+        server.ctl("fault", "disarm", "all")
+    ops.ok("start", seconds=90)
+    assert late_replies(ops) == (when == "before the start")
+    bears_late_answers(server, ops, 1)
+
+
+@pytest.mark.full
+@pytest.mark.long
+@pytest.mark.conformance(23)
+def test_answers_that_come_after_their_time_out_change_nothing(machine, plugin):
+    """The first is waited for a minute, the next ones two seconds each; the host does
+    what it was asked for all the same, and says so much later."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    server.ctl("fault", "arm", "held:message=rndis-set,count=0")
+    for name, words in (("promisc", {"on": 1}), ("allmulti", {"on": 1}), ("promisc", {"on": 1})):
+        assert ops(name, seconds=90, **words)["ret"] == -110, name
+    assert lies.fired(server, "held") == 3
+    bears_late_answers(server, ops, 3)
+
+
+@pytest.mark.full
+@pytest.mark.conformance(23)
+def test_a_host_that_keeps_all_of_the_receive_buffer_gives_it_back_at_a_reset(machine, plugin):
+    """It takes no section back that was acknowledged: when all are gone nothing comes,
+    all else goes on, and the link is new after a reset."""
+    server = machine.serve(["--nic", "port=echo"])
+    ops = Ops(server, plugin).up()
+    server.ctl("fault", "arm", "silent:message=return")
+    wait_until(lambda: exchange(ops, 500) == 0 and
+               server.counters().get("rx_drop_no_section", 0) > 500, 120, "no section is left")
+    ops.ok("promisc", on=1, seconds=90)
+    server.ctl("fault", "disarm", "all")
+    assert works(ops) == "reset"
+    no_violations(server)
+    ops("stop", seconds=90)
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+
+
 @pytest.mark.full
 @pytest.mark.conformance(23)
 @pytest.mark.parametrize("faults", [
