@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Defects of the built-in driver outside the data path; see defects.py."""
 
+import time
+
 from conftest import wait_until
 from defects import defect, slow_outcomes  # noqa: F401 (a fixture)
 
@@ -390,3 +392,24 @@ def test_a_request_outlives_its_time_limit(case):
                "the host reads again")
     what = "what was overwritten" if "violation_RNDIS_TYPE" in case.violations() else "the request"
     return f"promiscuous_enable returns {ret}, the host reads {what}"
+
+
+@defect("answers that come after their time limit", "4.2; 5.6",
+        builtin="promiscuous_enable returns 0, stop takes another minute, 8 of 8 frames come back",
+        ours="promiscuous_enable returns -110, stop takes seconds, 8 of 8 frames come back",
+        slow=True)
+def test_answers_after_their_time_limit_cost_one_wait_and_are_told(case):
+    """The host does what it is asked for, and says so when nobody waits any more:
+    promiscuous mode is switched on, the port stopped, the host speaks again, the port
+    is started."""
+    ops = case.up()
+    case.arm("held:message=rndis-set,count=0")
+    ret = ops("promisc", on=1, seconds=120)["ret"]
+    before = time.monotonic()
+    ops.ok("stop", seconds=120)
+    stop = "another minute" if time.monotonic() - before > 45 else "seconds"
+    case.disarm()
+    ops.ok("start", seconds=120)
+    ops("tx", n=8)
+    got = ops("rx", n=8, ms=10000, seconds=60)["got"]
+    return f"promiscuous_enable returns {ret}, stop takes {stop}, {got} of 8 frames come back"
