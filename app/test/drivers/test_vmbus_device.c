@@ -373,6 +373,28 @@ opening_and_closing_leaves_no_descriptor_and_no_mapping(void **state)
 	assert_int_equal(count_maps(), maps);
 }
 
+/* As in a process that closed its standard input. */
+static void
+a_device_may_be_descriptor_0(void **state)
+{
+	int input = dup(STDIN_FILENO), ret, fd;
+	unsigned int before, after;
+
+	(void)state;
+	close(STDIN_FILENO);
+	before = count_fds();
+	ret = vmbus_device_open(&device);
+	fd = device.fd;
+	vmbus_device_close(&device);
+	after = count_fds();
+	dup2(input, STDIN_FILENO);
+	close(input);
+	assert_int_equal(ret, 0);
+	assert_int_equal(fd, STDIN_FILENO);
+	assert_int_equal(device.fd, -1);
+	assert_int_equal(after, before);
+}
+
 /* All maps are parts of one file here, and the first ones of the rings'. */
 #define LAST_BYTES 2048u
 
@@ -860,6 +882,7 @@ main(void)
 		CASE(each_step_of_opening_that_fails_says_device_answer_and_what_to_try),
 		CASE(a_device_that_another_process_drives_is_refused_until_that_one_is_gone),
 		CASE(opening_and_closing_leaves_no_descriptor_and_no_mapping),
+		CASE(a_device_may_be_descriptor_0),
 		CASE(a_map_that_is_kept_stays_as_it_was_and_the_device_is_closed_nevertheless),
 		CASE(a_map_of_which_no_copy_can_be_had_is_kept_as_it_is),
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
