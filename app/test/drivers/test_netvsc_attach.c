@@ -181,6 +181,7 @@ static const struct row rows[] = {
 	{ "send buffer: empty", { NVSP_SEND_BUFFER, 0, 0, -1 }, -EPROTO },
 	{ "send buffer: size 0", { NVSP_SEND_BUFFER, 8, 0, 0 }, -EPROTO },
 	{ "send buffer: size 7", { NVSP_SEND_BUFFER, 8, 7, 0 }, -EPROTO },
+	{ "send buffer: size below the smallest frame's", { NVSP_SEND_BUFFER, 8, 124, 0 }, -EPROTO },
 	{ "send buffer: size no multiple of 4", { NVSP_SEND_BUFFER, 8, 6142, 0 }, -EPROTO },
 	{ "send buffer: larger than the buffer", { NVSP_SEND_BUFFER, 8, 262148, 0 }, -EPROTO },
 	{ "send buffer: size 2^32-4", { NVSP_SEND_BUFFER, 8, 0xfffffffc, 0 }, -EPROTO },
@@ -197,6 +198,8 @@ static const struct row rows[] = {
 	{ "RNDIS init: not Ethernet", { FAKE_RNDIS_INIT, 28, 4, 0 }, -EPROTO },
 	{ "RNDIS init: no packets per message", { FAKE_RNDIS_INIT, 32, 0, 0 }, -EPROTO },
 	{ "RNDIS init: transfers of 100", { FAKE_RNDIS_INIT, 36, 100, 0 }, -EPROTO },
+	{ "RNDIS init: transfers below the smallest frame's", { FAKE_RNDIS_INIT, 36, 125, 0 },
+		-EPROTO },
 	{ "RNDIS init: alignment 1 << 13", { FAKE_RNDIS_INIT, 40, 13, 0 }, -EPROTO },
 	{ "RNDIS init: alignment 1 << 32", { FAKE_RNDIS_INIT, 40, 32, 0 }, -EPROTO },
 	{ "RNDIS init: alignment 2^32-1", { FAKE_RNDIS_INIT, 40, ~0u, 0 }, -EPROTO },
@@ -366,6 +369,41 @@ an_odd_answer_costs_the_feature_not_the_port(void **state)
 	}
 }
 
+/* The last values that make sense, beside those of the table above that do not. */
+static const struct row last_rows[] = {
+	{ "receive buffer: sections of a header", { NVSP_RECV_BUFFER, 16, 58, 0 }, 0 },
+	{ "receive buffer: one section", { NVSP_RECV_BUFFER, 20, 1, 0 }, 0 },
+	{ "send buffer: the smallest sections", { NVSP_SEND_BUFFER, 8, 128, 0 }, 0 },
+	{ "send buffer: two sections", { NVSP_SEND_BUFFER, 8, 131072, 0 }, 0 },
+	{ "RNDIS init: length 44", { FAKE_RNDIS_INIT, 4, 44, 0 }, 0 },
+	{ "RNDIS init: one packet per message", { FAKE_RNDIS_INIT, 32, 1, 0 }, 0 },
+	{ "RNDIS init: transfers of the smallest frame", { FAKE_RNDIS_INIT, 36, 126, 0 }, 0 },
+	{ "RNDIS init: alignment 1 << 12", { FAKE_RNDIS_INIT, 40, 12, 0 }, 0 },
+	{ "MTU: 68", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 68, 0 }, 0 },
+	{ "MTU: 65535", { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 65535, 0 }, 0 },
+};
+
+static void
+an_answer_at_the_edge_of_sense_is_taken(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(last_rows); i++) {
+		/* Requests do not go where the host only says that sections are. */
+		int first = last_rows[i].spoil.answer == NVSP_SEND_BUFFER;
+
+		for (int page_lists = first; page_lists < 2; page_lists++) {
+			struct fake_host *host = fake_host_start(page_lists);
+			int ret;
+
+			host->set.spoil = last_rows[i].spoil;
+			ret = open_link(host, 1);
+			if (ret != 0)
+				fail_msg("%s: %d", last_rows[i].what, ret);
+			close_link(host);
+		}
+	}
+}
+
 static void
 more_queues_than_there_can_be_are_cut_to_the_table_and_to_64(void **state)
 {
@@ -397,6 +435,7 @@ main(void)
 		cmocka_unit_test(a_refused_send_buffer_is_done_without_if_page_lists_are_possible),
 		cmocka_unit_test(one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open),
 		cmocka_unit_test(an_odd_answer_costs_the_feature_not_the_port),
+		cmocka_unit_test(an_answer_at_the_edge_of_sense_is_taken),
 		cmocka_unit_test(more_queues_than_there_can_be_are_cut_to_the_table_and_to_64),
 	};
 

@@ -18,12 +18,16 @@ static struct row {
 } rows[] = {
 	{ "Microsoft Hv", 0x4000000C, 1u << 22, 1, true },              /* VBS */
 	{ "Microsoft Hv", 0x4000000C, 1u << 22, 2, true },              /* SNP */
+	{ "Microsoft Hv", 0x4000000C, 1u << 22, 8, true },              /* a kind to come */
 	{ "Microsoft Hv", 0x4000000C, 1u << 22, 0x25, true },           /* with shared boundary */
 	{ "Microsoft Hv", 0x4000000C, 1u << 22, 0, false },             /* told of, but none */
 	{ "Microsoft Hv", 0x4000000C, 1u << 22, 0x20, false },
 	{ "Microsoft Hv", 0x4000000C, ~(1u << 22), 2, false },          /* not told of */
 	{ "Microsoft Hv", 0x4000000B, 1u << 22, 0, true },              /* kind not told */
 	{ "Microsoft Hv", 0x40000002, 1u << 22, 2, false },             /* no such leaf */
+	{ "Microsoft Hv", 0x40000003, 1u << 22, 0, true },              /* the first that tells */
+	{ "Microsoft Hv", 0x4000FFFF, 1u << 22, 2, true },              /* the last there can be */
+	{ "Microsoft Hv", 0x40010000, 1u << 22, 2, false },             /* no hypervisor's range */
 	{ "Microsoft Hv", 0xFFFFFFFF, 1u << 22, 2, false },             /* no hypervisor's range */
 	{ "Microsoft HV", 0x4000000C, 1u << 22, 2, false },
 	{ "KVMKVMKVM\0\0\0", 0x4000000C, 1u << 22, 2, false },
