@@ -338,10 +338,14 @@ a_queue_that_nobody_polls_holds_its_share_of_the_sections_and_no_more(void **sta
 		assert_int_equal(held(d), 128);
 		polls_all(d, 128);
 	}
-	/* Not polled for a second: it has what it has, and gets no more. */
+	/* Not polled for a second: it has what it has, and gets no more. The first look
+	 * sees what was taken before. */
 	host_sends_all(d);
-	for (unsigned int i = 0; i < 12; i++)
+	for (unsigned int i = 0; i < 1 + 10; i++) {
+		assert_int_not_equal(backlog->idle_tail, backlog->range_tail);
 		assert_true(fake_alarm_run_last());
+	}
+	assert_int_equal(backlog->idle_tail, backlog->range_tail);
 	assert_int_equal(fake_stats(d).imissed, 128 - 32);
 	host_sends_all(d);
 	assert_true(fake_alarm_run_last());
