@@ -269,6 +269,26 @@ an_old_hosts_table_is_found_where_it_is(void **state)
 	close_host(host);
 }
 
+/* No message of the protocol is so long. */
+static void
+a_message_is_read_as_far_as_its_256th_byte(void **state)
+{
+	static const uint32_t offsets[] = { 252, 253 };
+	struct fake_host *host = open_host();
+	const struct netvsc_notified *notified = &host->dev.xact.notified;
+	uint32_t message[68] = { NVSP_INDIRECTION_TABLE, 1 };
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(offsets); i++) {
+		message[2] = offsets[i];
+		fake_host_inband(message, sizeof(message));
+		netvsc_poll_control(&host->dev);
+		assert_int_equal(notified->indirection_count, 1);
+		assert_int_equal(notified->malformed, i);
+	}
+	close_host(host);
+}
+
 int
 main(void)
 {
@@ -284,6 +304,7 @@ main(void)
 		cmocka_unit_test(malformed_indications_are_counted_and_change_nothing),
 		cmocka_unit_test(malformed_inband_messages_are_counted_and_change_nothing),
 		cmocka_unit_test(an_old_hosts_table_is_found_where_it_is),
+		cmocka_unit_test(a_message_is_read_as_far_as_its_256th_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
