@@ -44,6 +44,7 @@ static int device_sleep(const struct timespec *pause, struct timespec *left);
 #include "../../../drivers/bus/vmbus/vmbus_watch.c"
 
 #define A "11111111-89ab-4def-8123-456789abcdef"
+#define B "22222222-89ab-4def-8123-456789abcdef"
 #define MAIN_RING_BYTES (FAKE_RINGS_BYTES / 2)
 #define WINDOW_BYTES_LEAST (VMBUS_SUBCHANNELS_MAX * 4ul << 20)
 #define SUB_RING_BYTES (2u * 5u * 4096u)
@@ -274,6 +275,7 @@ a_wrong_map_is_one_error_that_names_it_and_leaks_nothing(void **state)
 }
 
 static void unbound(void) { fake_tree_drop(A "/uio"); }
+static void other_nic(void) { fake_tree_put("{" B "}\n", A "/device_id"); }
 static void no_file(void) { fake_tree_drop("dev/uio7"); }
 static void read_only(void) { world.uio_flags = O_RDONLY; }
 static void no_shared(void) { world.memory_fails = 1; }
@@ -299,6 +301,7 @@ each_step_of_opening_that_fails_says_device_answer_and_what_to_try(void **state)
 	} rows[] = {
 		{ no_shared, -ENOMEM, "its shared state: Cannot allocate memory; give EAL more memory (-m)" },
 		{ unbound, -ENODEV, "not bound to uio_hv_generic, any more: No such device; bind it again" },
+		{ other_nic, -ENODEV, "not there, or not bound to uio_hv_generic, any more: No such device" },
 		{ other_map, -EPROTO, "uio7/maps/map1: expected \"int_page\" and its size: Protocol error;"
 			" another kernel than the driver knows? Report it, with what is in that folder" },
 		{ no_file, -ENOENT, "open /dev/uio7: No such file or directory; it takes root, or read and"
@@ -322,6 +325,7 @@ each_step_of_opening_that_fails_says_device_answer_and_what_to_try(void **state)
 		if (ret != rows[i].ret || strncmp(logged(), "VMBUS: " A ": ", strlen("VMBUS: " A ": ")) != 0 ||
 		    lines_with(rows[i].says) != 1 || lines_with("\n") != 1)
 			fail_msg("\"%s\": %d, %s", rows[i].says, ret, logged());
+		assert_int_equal(vmbus_device_present(&device), rows[i].ret != -ENODEV);
 		assert_null(device.shared);
 	}
 	for (unsigned int slot = 0; slot < VMBUS_CHANNEL_FD_SLOTS; slot++)
