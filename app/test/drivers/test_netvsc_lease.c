@@ -181,6 +181,35 @@ a_frame_that_crosses_to_a_page_elsewhere_is_copied(void **state)
 	fake_data_stop(d);
 }
 
+/* As many as the longest frame there may be with its message's header, of 256 bytes
+ * at most: hosts use no more of them than they need, but do not say how many. */
+static void
+a_lent_frame_counts_for_the_sections_of_the_longest(void **state)
+{
+	static const struct { uint32_t frame_max, sections; } rows[] = {
+		{ FAKE_SUBALLOC_BYTES - 256, 1 }, { FAKE_SUBALLOC_BYTES - 256 + 1, 2 },
+		{ 4 * FAKE_SUBALLOC_BYTES - 256, 4 }, { 4 * FAKE_SUBALLOC_BYTES - 256 + 1, 5 },
+	};
+	struct fake_data *d = lend_start(NULL);
+	struct netvsc_device *dev = &d->host->dev;
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		netvsc_lease_close(dev, &d->host->vmbus);
+		dev->host.frame_max = rows[i].frame_max;
+		netvsc_lease_open(dev);
+		netvsc_lease_skip(dev->channel[0]);
+		lend_send(d, i, 1000, 1);
+		lend_receive(d, &m, 1);
+		assert_true(lend_lent(m));
+		assert_int_equal(dev->channel[0]->lender->lent, rows[i].sections);
+		rte_pktmbuf_free(m);
+		lend_poll(d);
+	}
+	fake_data_stop(d);
+}
+
 /* ---- acknowledgements ---- */
 
 /* Transfers of lent, copied and bad frames; all mbufs freed in an order of no order. */
@@ -416,6 +445,7 @@ main(void)
 		cmocka_unit_test(a_lent_frame_is_described_like_a_copied_one_and_needs_no_room),
 		cmocka_unit_test(a_tag_is_inserted_into_a_copy_and_stripped_from_a_lent_frame),
 		cmocka_unit_test(a_frame_that_crosses_to_a_page_elsewhere_is_copied),
+		cmocka_unit_test(a_lent_frame_counts_for_the_sections_of_the_longest),
 		cmocka_unit_test(a_transfer_is_acknowledged_once_when_its_last_mbuf_was_freed),
 		cmocka_unit_test(a_clone_keeps_the_frame_where_it_is),
 		cmocka_unit_test(a_transfer_is_not_acknowledged_before_its_last_frame_was_received),
