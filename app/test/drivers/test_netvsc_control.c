@@ -323,6 +323,42 @@ a_clamped_mtu_is_remembered_as_refused(void **state)
 	close_link(host);
 }
 
+/* Frames without a checksum that was left to the host would go out wrong; receive
+ * offloads only spare work. */
+static void
+offloads_that_a_host_lost_are_told_and_those_of_transmit_are_insisted_on(void **state)
+{
+	static const struct {
+		uint64_t tx, rx;
+		int ret;
+		const char *says;
+	} rows[] = {
+		{ 0, 0, 0, NULL },
+		{ 0, RTE_ETH_RX_OFFLOAD_TCP_CKSUM, 0, "no longer offers receive offloads 0x8" },
+		{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM, 0, -ENOTSUP, "no longer offers transmit offloads 0x8" },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct fake_host *host = fake_host_start(true);
+		char line[256] = "";
+		unsigned int lines;
+
+		assert_int_equal(open_link(host, 1), 0);
+		assert_int_equal(netvsc_offload_set(&host->dev, rows[i].tx, rows[i].rx), 0);
+		host->set.spoil = (struct fake_spoil){ OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_STATUS,
+			NDIS_STATUS_NOT_SUPPORTED, 0 };
+		listen_start();
+		assert_int_equal(netvsc_link_reopen(&host->dev, &host->vmbus, 1500, 1), rows[i].ret);
+		lines = listen_end("no longer offers", line, sizeof(line));
+		assert_int_equal(lines != 0, rows[i].says != NULL);
+		if (rows[i].says != NULL && strstr(line, rows[i].says) == NULL)
+			fail_msg("\"%s\": %s", rows[i].says, line);
+		assert_int_equal(netvsc_xact_alive(&host->dev) == 0, rows[i].ret == 0);
+		close_link(host);
+	}
+}
+
 /* Conformance: 50. */
 static void
 a_muted_link_lets_nothing_through_and_keeps_its_settings(void **state)
@@ -351,6 +387,7 @@ main(void)
 		cmocka_unit_test(sections_outside_the_buffer_or_too_many_are_refused),
 		cmocka_unit_test(a_forbidden_mac_is_eperm_and_does_not_keep_a_link_from_being_reopened),
 		cmocka_unit_test(a_clamped_mtu_is_remembered_as_refused),
+		cmocka_unit_test(offloads_that_a_host_lost_are_told_and_those_of_transmit_are_insisted_on),
 		cmocka_unit_test(a_muted_link_lets_nothing_through_and_keeps_its_settings),
 	};
 
