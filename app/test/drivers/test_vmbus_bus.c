@@ -367,6 +367,28 @@ a_device_is_found_by_any_spelling_of_its_name(void **state)
 	assert_int_equal(bus_parse("{" A_UPPER "}", NULL), 0);
 }
 
+/* By what is written there, or with bus_compare(), EAL tells whether two names are of
+ * the same device. */
+static void
+a_name_is_parsed_to_the_devices_guid_and_compared_by_it(void **state)
+{
+	uint8_t guid[VMBUS_GUID_BYTES], parsed[VMBUS_GUID_BYTES + 1], untouched[sizeof(parsed)];
+
+	(void)state;
+	memset(untouched, 0x5a, sizeof(untouched));
+	memcpy(parsed, untouched, sizeof(parsed));
+	assert_int_equal(vmbus_guid_parse(A, guid), 0);
+	assert_int_equal(bus_parse("eth0", parsed), -EINVAL);
+	assert_memory_equal(parsed, untouched, sizeof(parsed));
+	assert_int_equal(bus_parse("{" A_UPPER "}", parsed), 0);
+	assert_memory_equal(parsed, guid, sizeof(guid));
+	assert_int_equal(parsed[sizeof(guid)], 0x5a);
+	assert_int_equal(bus_compare("{" A_UPPER "}", A), 0);
+	assert_true(bus_compare(A, B) < 0 && bus_compare(B, A) > 0);
+	assert_int_equal(bus_compare("eth0", "eth0"), 0);
+	assert_true(bus_compare("eth0", A) > 0 && bus_compare(A, "eth0") < 0);
+}
+
 /* Conformance: 11. */
 static void
 cleanup_removes_every_device_even_if_one_will_not_go(void **state)
@@ -538,6 +560,7 @@ main(void)
 		CASE(lists_decide_by_guid_however_it_is_spelt),
 		CASE(hotplug_finds_the_device_of_its_devargs_and_hands_them_over),
 		CASE(a_device_is_found_by_any_spelling_of_its_name),
+		CASE(a_name_is_parsed_to_the_devices_guid_and_compared_by_it),
 		CASE(cleanup_removes_every_device_even_if_one_will_not_go),
 		CASE(physical_addresses_are_asked_for_only_where_a_bound_nic_needs_them_and_there_are_any),
 		CASE(a_device_that_says_so_is_of_an_isolated_guest),
