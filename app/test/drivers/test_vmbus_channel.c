@@ -30,6 +30,7 @@ static struct {
 	struct vmbus_shared shared;
 	uint8_t *rings[CHANNELS], *interrupt, *monitor;
 	int pipe[2];
+	int fd;                     /* the one written to */
 	unsigned int writes;
 	bool unmasks;               /* as kernels do on an enabling write */
 } world;
@@ -65,7 +66,7 @@ vmbus_uio_irqcontrol(int fd, bool enable)
 {
 	int32_t value = enable;
 
-	assert_int_equal(fd, world.pipe[1]);
+	assert_int_equal(fd, world.fd);
 	/* The host's bit is there before the kernel is asked to look at it. */
 	assert_int_not_equal(world.shared.channel[0] == NULL ? 1 :
 		*world.shared.channel[0]->signal_word | *world.shared.channel[1]->signal_word, 0);
@@ -115,7 +116,8 @@ setup(void **state)
 		(struct vmbus_mapping){ world.interrupt, HV_PAGE_BYTES };
 	world.shared.maps.map[UIO_MAP_MONITOR_PAGE] =
 		(struct vmbus_mapping){ world.monitor, HV_PAGE_BYTES };
-	slot = vmbus_channel_fd_claim(world.pipe[1]);
+	world.fd = world.pipe[1];
+	slot = vmbus_channel_fd_claim(world.fd);
 	world.shared.fd_slot = (uint16_t)slot;
 	return slot < 0 ? -1 : 0;
 }
@@ -320,6 +322,19 @@ descriptors_have_slots_that_are_used_again(void **state)
 	vmbus_channel_fd_release((unsigned int)slots[1]);
 }
 
+/* Of a process that closed the device, whatever it opened since. */
+static void
+a_slot_that_was_given_back_names_no_descriptor(void **state)
+{
+	(void)state;
+	channel_make(0, 14, VMBUS_NO_ID);
+	channel_make(1, 77, 5);
+	vmbus_channel_fd_release(world.shared.fd_slot);
+	world.fd = -1;
+	vmbus_channel_signal(world.shared.channel[0]);
+	assert_int_equal(world.writes, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -335,6 +350,7 @@ main(void)
 		CASE(rings_that_make_no_sense_give_no_channel),
 		CASE(the_monitors_latency_is_set_in_its_own_unit_and_clamped),
 		CASE(descriptors_have_slots_that_are_used_again),
+		CASE(a_slot_that_was_given_back_names_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
