@@ -13,6 +13,7 @@
 
 #include "netvsc_link.h"
 #include "netvsc_ndis.h"
+#include "netvsc_nvsp.h"
 #include "netvsc_offload.h"
 #include "netvsc_rss.h"
 
@@ -256,6 +257,11 @@ a_receive_buffer_of_several_sections_is_used_as_a_whole(void **state)
 		assert_int_equal(open_link(host, 1), 0);
 		for (uint32_t i = 0; i < parts; i++)
 			pieces += (256u * 1024 / parts) / (2048u >> i);
+		assert_int_equal(host->dev.host.section_count, pieces);
+		/* Asked once more, it is no more of them. */
+		netvsc_xact_lock(&host->dev);
+		assert_int_equal(netvsc_nvsp_recv_buffer(&host->dev), 0);
+		netvsc_xact_unlock(&host->dev);
 		assert_int_equal(host->dev.host.section_count, pieces);
 		assert_int_equal(host->dev.host.suballoc_bytes, 2048);
 		assert_true(host->dev.channel[0]->backlog.mask + 1 >= pieces);
