@@ -15,6 +15,7 @@
 #include "netvsc_ndis.h"
 #include "netvsc_nvsp.h"
 #include "netvsc_offload.h"
+#include "netvsc_rndis.h"
 #include "netvsc_rss.h"
 
 #define QUERY_STATUS 12u
@@ -329,6 +330,30 @@ a_clamped_mtu_is_remembered_as_refused(void **state)
 	close_link(host);
 }
 
+/* Statuses as on the wire. */
+static void
+each_status_of_a_host_is_an_errno_of_its_own_kind(void **state)
+{
+	static const struct { uint32_t status; int expected; } rows[] = {
+		{ 0x00000000, 0 }, { 0xC0000001, -EIO }, { 0xC000009A, -ENOMEM },
+		{ 0xC00000BB, -ENOTSUP }, { 0xC0010004, -EPROTONOSUPPORT },
+		{ 0xC0010014, -EINVAL }, { 0xC0010015, -EINVAL }, { 0xC0010017, -ENOTSUP },
+		{ 1, -EIO }, { 0xC0010016, -EIO }, { UINT32_MAX, -EIO },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		assert_int_equal(netvsc_rndis_errno(rows[i].status), rows[i].expected);
+		assert_int_equal(netvsc_rndis_refused(rows[i].expected), rows[i].expected != 0);
+	}
+	/* No answer, none that makes sense, and nobody there are another matter. */
+	assert_false(netvsc_rndis_refused(-ETIMEDOUT));
+	assert_false(netvsc_rndis_refused(-EPROTO));
+	assert_false(netvsc_rndis_refused(-ENODEV));
+	assert_false(netvsc_rndis_refused(-ENODATA));
+	assert_false(netvsc_rndis_refused(16));         /* bytes */
+}
+
 /* Frames without a checksum that was left to the host would go out wrong; receive
  * offloads only spare work. */
 static void
@@ -393,6 +418,7 @@ main(void)
 		cmocka_unit_test(sections_outside_the_buffer_or_too_many_are_refused),
 		cmocka_unit_test(a_forbidden_mac_is_eperm_and_does_not_keep_a_link_from_being_reopened),
 		cmocka_unit_test(a_clamped_mtu_is_remembered_as_refused),
+		cmocka_unit_test(each_status_of_a_host_is_an_errno_of_its_own_kind),
 		cmocka_unit_test(offloads_that_a_host_lost_are_told_and_those_of_transmit_are_insisted_on),
 		cmocka_unit_test(a_muted_link_lets_nothing_through_and_keeps_its_settings),
 	};
