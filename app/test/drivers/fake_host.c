@@ -343,6 +343,10 @@ query_info(uint32_t oid, uint8_t *info)
 	case OID_802_3_PERMANENT_ADDRESS:
 		memcpy(info, mac, sizeof(mac));
 		return sizeof(mac);
+	case OID_802_3_CURRENT_ADDRESS:
+		memcpy(info, mac, sizeof(mac));
+		info[5]++;
+		return fake_host->set.tells_current_mac ? sizeof(mac) : 0;
 	case OID_GEN_MAXIMUM_FRAME_SIZE:
 		return query_u32(info, fake_host->mtu_frame - 14);
 	case OID_GEN_MEDIA_CONNECT_STATUS:

@@ -60,6 +60,7 @@ struct fake_settings {
 	uint32_t packets_per_message, alignment_shift, max_transfer_bytes;
 	uint32_t lso_max, lso_min_segments;
 	uint32_t offload_revision;
+	bool tells_current_mac;     /* one higher than the permanent one */
 	uint32_t multicast_max;
 	uint32_t rss_flags, rss_queues, rss_entries;
 	uint32_t subchannels_granted;   /* at most */

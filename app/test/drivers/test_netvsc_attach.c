@@ -10,6 +10,11 @@
 
 #include "netvsc_link.h"
 
+#define QUERY_STATUS 12u
+#define QUERY_BYTES 16u
+#define QUERY_OFFSET 20u
+#define QUERY_INFO 24u
+
 static int
 open_link(struct fake_host *host, unsigned int queues)
 {
@@ -71,6 +76,21 @@ attach_learns_what_the_host_can_do(void **state)
 	assert_true(told->link_bps == 10000000000ull);
 	assert_memory_equal(&told->mac, mac, sizeof(mac));
 	assert_int_equal(host->acks_owed, 0);
+	close_link(host);
+}
+
+static void
+a_host_that_cannot_tell_the_permanent_mac_is_asked_for_the_current_one(void **state)
+{
+	static const uint8_t current[] = { 0x00, 0x15, 0x5d, 0x01, 0x02, 0x04 };
+	struct fake_host *host = fake_host_start(true);
+
+	(void)state;
+	host->set.tells_current_mac = true;
+	host->set.spoil = (struct fake_spoil){ OID_802_3_PERMANENT_ADDRESS, QUERY_STATUS,
+		NDIS_STATUS_NOT_SUPPORTED, 0 };
+	assert_int_equal(open_link(host, 1), 0);
+	assert_memory_equal(&host->dev.host.mac, current, sizeof(current));
 	close_link(host);
 }
 
@@ -138,11 +158,6 @@ a_refused_send_buffer_is_done_without_if_page_lists_are_possible(void **state)
 }
 
 /* ---- malformed answers ---- */
-
-#define QUERY_STATUS 12u
-#define QUERY_BYTES 16u
-#define QUERY_OFFSET 20u
-#define QUERY_INFO 24u
 
 struct row {
 	const char *what;
@@ -430,6 +445,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attach_sends_each_message_once_in_the_order_hosts_demand),
 		cmocka_unit_test(attach_learns_what_the_host_can_do),
+		cmocka_unit_test(a_host_that_cannot_tell_the_permanent_mac_is_asked_for_the_current_one),
 		cmocka_unit_test(attach_falls_back_to_each_older_version),
 		cmocka_unit_test(requests_travel_by_page_where_page_lists_are_possible_else_in_sections),
 		cmocka_unit_test(a_refused_send_buffer_is_done_without_if_page_lists_are_possible),
