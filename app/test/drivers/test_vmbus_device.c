@@ -528,6 +528,26 @@ a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan(void **state)
 
 /* ---- subchannels ---- */
 
+static void
+a_subchannel_that_cannot_be_made_is_told_and_tried_again(void **state)
+{
+	unsigned int maps;
+
+	(void)state;
+	world.sleep_ns = 1;             /* that is, as long as it is asked to */
+	fake_tree_channel(A, 21, 1);
+	ring_put(21, SUB_RING_BYTES);
+	assert_int_equal(vmbus_device_open(&device), 0);
+	maps = count_maps();
+	world.memory_fails = 1;
+	assert_int_equal(vmbus_device_open_subchannels(&device, 1), 1);
+	assert_int_equal(lines_with("subchannel 1: its rings make no sense: Cannot allocate memory"), 1);
+	assert_int_equal(lines_with("\n"), 1);
+	assert_int_equal(device.shared->channel[1]->relid, 21);
+	vmbus_device_close_subchannel(&device, 1);
+	assert_int_equal(count_maps(), maps);
+}
+
 static void *
 rings_appear(void *arg)
 {
@@ -892,6 +912,7 @@ main(void)
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
 		CASE(subchannels_that_the_kernel_would_not_signal_are_given_up),
 		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),
+		CASE(a_subchannel_that_cannot_be_made_is_told_and_tried_again),
 		CASE(a_ring_file_that_appears_late_is_waited_for),
 		CASE(a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it),
 		CASE(where_the_kernel_makes_no_folder_the_wait_is_short),
