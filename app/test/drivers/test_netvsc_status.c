@@ -81,6 +81,49 @@ asking_for_received_frames_touches_neither_gate_nor_ring_nor_backlog(void **stat
 	fake_data_stop(d);
 }
 
+/* The same bytes in packets of all kinds, good and bad. */
+static void
+what_waits_in_the_ring_and_is_no_transfer_of_frames_counts_for_none(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t type;
+		uint32_t ext_bytes, payload_bytes, channel_type, frames;
+	} rows[] = {
+		{ "frames", VMBUS_PACKET_TRANSFER_PAGES, 32, 16, NVSP_CHANNEL_DATA, 3 },
+		{ "frames, all that there is room for", VMBUS_PACKET_TRANSFER_PAGES, 16, 16,
+			NVSP_CHANNEL_DATA, 2 },
+		{ "control", VMBUS_PACKET_TRANSFER_PAGES, 32, 16, NVSP_CHANNEL_CONTROL, 0 },
+		{ "no room for a count", VMBUS_PACKET_TRANSFER_PAGES, 0, 16, NVSP_CHANNEL_DATA, 0 },
+		{ "no message", VMBUS_PACKET_TRANSFER_PAGES, 32, 0, NVSP_CHANNEL_DATA, 0 },
+		{ "in band", VMBUS_PACKET_INBAND, 32, 16, NVSP_CHANNEL_DATA, 0 },
+		{ "a completion", VMBUS_PACKET_COMPLETION, 32, 16, NVSP_CHANNEL_DATA, 0 },
+		{ "unknown", 99, 32, 16, NVSP_CHANNEL_DATA, 0 },
+	};
+	struct {
+		struct vmbus_transfer_pages pages;
+		struct vmbus_transfer_range range[3];
+	} ext = { .pages = { .set_id = NETVSC_RECV_BUFFER_ID, .range_count = 3 } };
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct fake_data *d = fake_data_start(&(struct fake_setup){ 0 });
+		const struct nvsp_rndis nvsp = { NVSP_RNDIS, rows[i].channel_type, NVSP_SECTION_NONE, 0 };
+		const struct fake_packet packet = {
+			.type = rows[i].type, .transaction_id = 700,
+			.ext = &ext, .ext_bytes = rows[i].ext_bytes,
+			.payload = &nvsp, .bytes = rows[i].payload_bytes,
+		};
+
+		fake_world_write(&packet);
+		if (rx_count(d) != rows[i].frames)
+			fail_msg("%s: %u", rows[i].what, rx_count(d));
+		d->host->acks_owed += rows[i].type == VMBUS_PACKET_TRANSFER_PAGES;
+		fake_settle(d);
+		fake_data_stop(d);
+	}
+}
+
 /* Op: tx_descriptor_status, tx_queue_count. */
 static void
 asking_for_messages_under_way_touches_nothing_either(void **state)
@@ -165,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stop_waits_for_who_asks_and_who_asks_later_is_told_nothing),
 		cmocka_unit_test(asking_for_received_frames_touches_neither_gate_nor_ring_nor_backlog),
+		cmocka_unit_test(what_waits_in_the_ring_and_is_no_transfer_of_frames_counts_for_none),
 		cmocka_unit_test(asking_for_messages_under_way_touches_nothing_either),
 		cmocka_unit_test(counts_are_asked_for_while_another_thread_polls),
 	};
