@@ -197,6 +197,7 @@ more_ranges_outstanding_than_sections_are_refused_and_acknowledged(void **state)
 	struct fake_host *host = open_host();
 	struct netvsc_channel *channel = host->dev.channel[0];
 	uint32_t slots = channel->backlog.mask + 1, sent = 0;
+	struct transfer one = transfer_of(1, 999);
 
 	(void)state;
 	while (channel->bad_transfers == 0) {
@@ -207,12 +208,63 @@ more_ranges_outstanding_than_sections_are_refused_and_acknowledged(void **state)
 		drain(host, 16);
 	}
 	assert_int_equal(sent, slots / 8 + 1);
-	assert_int_equal(host->acks_owed, slots / 8);   /* but the last is through */
+	host_sends(host, &one);
+	drain(host, 16);
+	assert_int_equal(channel->bad_transfers, 2);
+	assert_int_equal(host->acks_owed, slots / 8);   /* but the last two are through */
 	deliver_all(host);
 	drain(host, 0);
 	assert_int_equal(host->acks_owed, 0);
 	assert_int_equal(host->errors, 0);
 	close_host(host);
+}
+
+/* The host reads nothing and the ring fills up to the last byte. */
+static void
+host_goes_deaf(struct fake_host *host)
+{
+	struct vmbus_tx_ring *tx = &host->dev.channel[0]->vmbus->tx;
+	static const uint8_t filler[512];
+	struct vmbus_packet_desc desc = {
+		.type = VMBUS_PACKET_COMPLETION, .payload = filler, .payload_bytes = sizeof(filler),
+	};
+
+	host->set.deaf = true;
+	while (vmbus_packet_put(tx, &desc, 0) == 0)
+		;
+	for (desc.payload_bytes = 256; desc.payload_bytes > 0; desc.payload_bytes -= 8)
+		while (vmbus_packet_put(tx, &desc, 0) == 0)
+			;
+}
+
+/* Conformance: 20, 26. */
+static void
+more_transfers_to_be_acknowledged_than_sections_are_refused(void **state)
+{
+	struct fake_host *host = open_host();
+	struct netvsc_channel *channel = host->dev.channel[0];
+	const uint64_t acks = channel->acks;    /* of the negotiation */
+	uint32_t slots = channel->backlog.mask + 1;
+
+	(void)state;
+	host_goes_deaf(host);
+	for (uint32_t i = 0; i <= slots; i++) {
+		struct transfer t = transfer_of(1, 2000 + i);
+
+		assert_int_equal(channel->bad_transfers, 0);
+		host_sends(host, &t);
+		drain(host, 16);
+		deliver_all(host);
+	}
+	assert_int_equal(channel->bad_transfers, 1);
+	assert_int_equal(channel->backlog.transfer_head - channel->backlog.acked, slots);
+	assert_int_equal(channel->acks, acks);
+	channel->vmbus->tx.page->read_index =
+		(channel->vmbus->tx.page->read_index + 8192) % FAKE_RING_DATA_BYTES & ~7u;
+	drain(host, 16);
+	assert_int_equal(channel->acks, acks + slots + 1);
+	vmbus_device_close(&host->vmbus);
+	fake_host_stop();
 }
 
 /* Conformance: 18, 27. */
@@ -223,22 +275,12 @@ acknowledgements_wait_for_room_and_none_is_lost(void **state)
 	struct netvsc_channel *channel = host->dev.channel[0];
 	struct vmbus_tx_ring *tx = &channel->vmbus->tx;
 	struct transfer good = transfer_of(1, 800), bad = transfer_of(1, 801);
-	uint8_t filler[512] = { 0 };
 	const uint64_t acks = channel->acks;    /* of the negotiation */
-	struct vmbus_packet_desc desc = {
-		.type = VMBUS_PACKET_COMPLETION, .payload = filler, .payload_bytes = sizeof(filler),
-	};
 	uint32_t read_before;
 
 	(void)state;
 	bad.nvsp.type = NVSP_INIT;
-	/* The host reads nothing and the ring fills up to the last byte. */
-	host->set.deaf = true;
-	while (vmbus_packet_put(tx, &desc, 0) == 0)
-		;
-	for (desc.payload_bytes = 256; desc.payload_bytes > 0; desc.payload_bytes -= 8)
-		while (vmbus_packet_put(tx, &desc, 0) == 0)
-			;
+	host_goes_deaf(host);
 	host_sends(host, &good);
 	host_sends(host, &bad);
 	drain(host, 16);
@@ -353,6 +395,7 @@ main(void)
 		cmocka_unit_test(a_malformed_transfer_is_acknowledged_once_and_nothing_of_it_delivered),
 		cmocka_unit_test(a_range_outside_the_buffer_becomes_an_empty_one),
 		cmocka_unit_test(more_ranges_outstanding_than_sections_are_refused_and_acknowledged),
+		cmocka_unit_test(more_transfers_to_be_acknowledged_than_sections_are_refused),
 		cmocka_unit_test(acknowledgements_wait_for_room_and_none_is_lost),
 		cmocka_unit_test(no_more_is_taken_than_the_budget_says),
 		cmocka_unit_test(a_completion_that_fits_no_message_under_way_is_counted_and_frees_nothing),
