@@ -347,6 +347,20 @@ hotplug_finds_the_device_of_its_devargs_and_hands_them_over(void **state)
 }
 
 static void
+a_driver_that_was_unregistered_is_asked_no_more(void **state)
+{
+	(void)state;
+	fake_tree_nic(A, A, 14, 0);
+	bus_scan();
+	vmbus_driver_unregister(&nic_driver);
+	assert_int_equal(bus_probe(), 0);
+	assert_int_equal(probes, 0);
+	vmbus_driver_register(&nic_driver);
+	assert_int_equal(bus_probe(), 0);
+	assert_int_equal(probes, 1);
+}
+
+static void
 a_device_is_found_by_any_spelling_of_its_name(void **state)
 {
 	struct rte_dev_iterator it = { 0 };
@@ -561,6 +575,7 @@ main(void)
 		CASE(a_probe_that_failed_leaves_the_device_free_for_another),
 		CASE(lists_decide_by_guid_however_it_is_spelt),
 		CASE(hotplug_finds_the_device_of_its_devargs_and_hands_them_over),
+		CASE(a_driver_that_was_unregistered_is_asked_no_more),
 		CASE(a_device_is_found_by_any_spelling_of_its_name),
 		CASE(a_name_is_parsed_to_the_devices_guid_and_compared_by_it),
 		CASE(cleanup_removes_every_device_even_if_one_will_not_go),
