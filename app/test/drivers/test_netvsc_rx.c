@@ -278,6 +278,9 @@ static void
 a_vlan_tag_is_stripped_or_back_in_the_frame_with_all_its_bits(void **state)
 {
 	static const uint16_t tcis[] = { 1, 4095, 0x2000, 0xe000, 0x1000, 0xffff, 0x5abc };
+	const struct fake_frame untagged = { .data = ip_frame, .bytes = 64, .ppi_count = 1,
+		.ppi = { { RNDIS_PPI_CHECKSUM, RNDIS_RX_CSUM_IP_OK } } };
+	struct rte_mbuf *m;
 
 	(void)state;
 	for (unsigned int strip = 0; strip < 2; strip++) {
@@ -288,7 +291,6 @@ a_vlan_tag_is_stripped_or_back_in_the_frame_with_all_its_bits(void **state)
 			const struct fake_frame frame = { .data = ip_frame, .bytes = 64, .ppi_count = 1,
 				.ppi = { { RNDIS_PPI_VLAN, (uint32_t)(tcis[i] & 0xfff) << 4 |
 					(uint32_t)(tcis[i] >> 12 & 1) << 3 | (uint32_t)tcis[i] >> 13 } } };
-			struct rte_mbuf *m;
 			uint8_t tagged[68];
 
 			memcpy(tagged, ip_frame, 12);
@@ -310,6 +312,11 @@ a_vlan_tag_is_stripped_or_back_in_the_frame_with_all_its_bits(void **state)
 				RTE_PTYPE_L2_ETHER_VLAN) | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP);
 			rte_pktmbuf_free(m);
 		}
+		/* Where the host says nothing of a tag there is none. */
+		fake_data_send(d, &untagged, 1);
+		assert_int_equal(fake_rx(d, &m, 1), 1);
+		assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+		rte_pktmbuf_free(m);
 		fake_data_stop(d);
 	}
 }
