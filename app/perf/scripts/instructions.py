@@ -37,10 +37,16 @@ def paths():
         return dataclasses.replace(case, work=case.work + ("--seconds", "100"))
 
     by_name = {case.name: case for case in cases.GATED}
+    # The host says of each frame its checksums, its hash and the hash's kind.
+    said = {"work": ("--offload", "hash,csum")}
     return [
         Path64("idle_poll", "netvsc_rx_burst", few(by_name["idle_poll"], 100000)),
         Path64("rx64_warm", "netvsc_rx_burst", few(by_name["rx64_warm"])),
         Path64("rx64_single", "netvsc_rx_burst", few(by_name["rx64_single"])),
+        Path64("rx64_rss", "netvsc_rx_burst", few(cases.receive(
+            "rx64_rss", "receive 64 B with RSS", 64, **said))),
+        Path64("rx64_single_rss", "netvsc_rx_burst", few(cases.receive(
+            "rx64_single_rss", "receive 64 B with RSS, one frame a transfer", 64, 1, **said))),
         Path64("rx1500", "netvsc_rx_burst", few(by_name["rx1500"])),
         Path64("tx64", "netvsc_tx_burst", few(by_name["tx64"])),
         Path64("tx64_single", "netvsc_tx_burst", few(by_name["tx64_single"], 20000)),
