@@ -250,6 +250,11 @@ static const struct fake_frame plain = {
 	.data = bytes_of_frames, .bytes = 60, .ppi_count = 1,
 	.ppi = { { RNDIS_PPI_CHECKSUM, RNDIS_RX_CSUM_IP_OK | RNDIS_RX_CSUM_TCP_OK } },
 };
+/* The second one of these is laid out as the one before. */
+static const struct fake_frame hashed = {
+	.data = bytes_of_frames, .bytes = 60, .ppi_count = 2,
+	.ppi = { { RNDIS_PPI_CHECKSUM, RNDIS_RX_CSUM_IP_OK }, { RNDIS_PPI_HASH_VALUE, 0x12345 } },
+};
 static const struct fake_frame described = {
 	.data = bytes_of_frames, .bytes = 62, .ppi_count = 3,
 	.ppi = { { RNDIS_PPI_VLAN, 0x50 }, { RNDIS_PPI_HASH_VALUE, 0x12345 },
@@ -270,7 +275,7 @@ static const struct fake_frame chained = { .data = bytes_of_frames, .bytes = 540
 static void
 says_frames(struct fake_data *d)
 {
-	const struct fake_frame many[] = { plain, described };
+	const struct fake_frame many[] = { plain, described, hashed, hashed };
 
 	fake_data_send(d, &plain, 1);
 	fake_data_send(d, many, RTE_DIM(many));
@@ -343,8 +348,8 @@ static const struct burst {
 	bool transmits;
 	uint32_t reads_least;
 } bursts[] = {
-	{ "frames", says_frames, 4, { .data_room = 2048, .mbufs = 40 }, false, false, 30 },
-	{ "frames where the ring ends", says_frames, 4, { .data_room = 2048, .mbufs = 40 }, true,
+	{ "frames", says_frames, 6, { .data_room = 2048, .mbufs = 40 }, false, false, 30 },
+	{ "frames where the ring ends", says_frames, 6, { .data_room = 2048, .mbufs = 40 }, true,
 		false, 30 },
 	{ "pieces and chains", says_pieces, 2, { .data_room = 512, .mbufs = NETVSC_RUN_PIECES_MAX,
 		.rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO }, false,

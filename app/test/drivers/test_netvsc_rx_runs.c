@@ -211,6 +211,73 @@ a_run_of_more_pieces_than_the_pool_was_checked_for_is_broken(void **state)
 	fake_data_stop(d);
 }
 
+#define GOOD { RNDIS_PPI_CHECKSUM, RNDIS_RX_CSUM_IP_OK }
+#define HASH { RNDIS_PPI_HASH_VALUE, 0 }
+#define INFO { RNDIS_PPI_HASH_INFO, 7 }
+static const struct {
+	struct fake_frame frame;
+	uint64_t flags;
+} layouts[] = {
+	{ { .ppi_count = 0 }, 0 },
+	{ { .ppi_count = 1, .ppi = { GOOD } }, RTE_MBUF_F_RX_IP_CKSUM_GOOD },
+	{ { .ppi_count = 1, .ppi = { HASH } }, RTE_MBUF_F_RX_RSS_HASH },
+	{ { .ppi_count = 3, .ppi = { INFO, HASH, GOOD } },
+		RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD },
+	{ { .ppi_count = 3, .ppi = { INFO, GOOD, HASH } },
+		RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD },
+	{ { .ppi_count = 6, .ppi = { { 11, 1 }, { 4, 2 }, HASH, { 15, 3 }, GOOD, INFO } },
+		RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD },
+};
+
+static struct fake_frame
+laid_out(uint32_t layout, uint32_t hash)
+{
+	struct fake_frame frame = layouts[layout].frame;
+
+	frame.data = pattern;
+	frame.bytes = 60;
+	for (uint32_t i = 0; i < frame.ppi_count; i++)
+		if (frame.ppi[i].type == RNDIS_PPI_HASH_VALUE)
+			frame.ppi[i].value = hash;
+	return frame;
+}
+
+/* Each layout comes behind each other, behind itself, and behind a run, whose is none
+ * of these. */
+static void
+frames_of_changing_layouts_and_runs_between_them_keep_their_own_information(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mbufs = 700,
+		.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_RSS_HASH });
+	const uint32_t pairs = RTE_DIM(layouts) * RTE_DIM(layouts);
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * pairs; i++) {
+		const uint32_t a = i % RTE_DIM(layouts), b = i / RTE_DIM(layouts) % RTE_DIM(layouts);
+		const uint32_t order[] = { a, b, b, a };
+		const struct fake_frame frames[] = { laid_out(a, i), laid_out(b, i + 1),
+			piece(100, FIRST, 1), piece(100, LAST, 1), laid_out(b, i + 2), laid_out(a, i + 3) };
+		struct rte_mbuf *pkts[8];
+		uint32_t n = 0;
+
+		fake_data_send(d, frames, 2);
+		if (i >= pairs)
+			fake_data_send(d, frames + 2, 2);
+		fake_data_send(d, frames + 4, 2);
+		assert_int_equal(fake_rx(d, pkts, 8), i >= pairs ? 5 : 4);
+		for (uint32_t k = 0; k < RTE_DIM(order); k++, n++) {
+			n += k == 2 && i >= pairs;      /* the run */
+			check_mbuf(pkts[n], pattern, 60);
+			assert_int_equal(pkts[n]->ol_flags, layouts[order[k]].flags);
+			if ((pkts[n]->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0)
+				assert_int_equal(pkts[n]->hash.rss, i + k);
+		}
+		rte_pktmbuf_free_bulk(pkts, n);
+	}
+	assert_int_equal(rxq_of(d)->counters.rsc_broken, 0);
+	fake_data_stop(d);
+}
+
 /* ---- chains ---- */
 
 /* 12 mbufs for a frame, and the burst would take all 20 for the heads of chains. */
@@ -270,6 +337,8 @@ main(void)
 		cmocka_unit_test(
 			a_frame_that_the_whole_pool_cannot_hold_is_dropped_and_keeps_nobody),
 		cmocka_unit_test(without_lro_pieces_are_none_of_ours),
+		cmocka_unit_test(
+			frames_of_changing_layouts_and_runs_between_them_keep_their_own_information),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -61,6 +61,10 @@ def rndis():
     seed("rndis_packet", "plain", rndis_data(tcp_frame()))
     seed("rndis_packet", "all-information", rndis_data(tcp_frame(), ppi(0, 0x28) + ppi(6, 100 << 4)
          + ppi(8, 0x12345678) + ppi(9, 0x201) + ppi(0x80000001, 0x00030201)))
+    seed("rndis_packet", "rss", rndis_data(tcp_frame(), ppi(0, 0x28) + ppi(8, 0x12345678)
+         + ppi(9, 0x201)))
+    seed("rndis_packet", "six-elements", rndis_data(tcp_frame(), ppi(11, 1) + ppi(0, 0x28)
+         + ppi(4, 2) + ppi(8, 0x12345678) + ppi(15, 3) + ppi(6, 100 << 4)))
 
 
 def sysfs():

@@ -46,23 +46,23 @@ vlan_tci(uint32_t vlan)
 /* What the host says about the frame, as flags and values of the mbuf; false if it
  * says something odd. */
 static inline bool
-plain_info(const struct netvsc_rxq *rxq, const struct rndis_rx_quick *quick, struct rte_mbuf *m,
+plain_info(const struct netvsc_rxq *rxq, const uint8_t *message, uint32_t has, struct rte_mbuf *m,
 	uint64_t *flags)
 {
-	const uint32_t has = quick->has, csum = quick->info[RNDIS_PPI_CHECKSUM];
-
 	if (likely((has & PLAIN_HAS(CHECKSUM)) != 0)) {
+		uint32_t csum = rndis_quick_value(&rxq->layout, message, RNDIS_PPI_CHECKSUM);
+
 		if (unlikely((csum & PLAIN_CSUM_ODD) != 0))
 			return false;
 		*flags = plain_csum_flags[(csum & PLAIN_CSUM_OK) >> PLAIN_CSUM_SHIFT];
 	}
 	if ((has & PLAIN_HAS(HASH_VALUE)) != 0 && rxq->want_hash) {
-		m->hash.rss = quick->info[RNDIS_PPI_HASH_VALUE];
+		m->hash.rss = rndis_quick_value(&rxq->layout, message, RNDIS_PPI_HASH_VALUE);
 		*flags |= RTE_MBUF_F_RX_RSS_HASH;
 	}
 	if ((has & PLAIN_HAS(VLAN)) == 0)
 		return true;
-	m->vlan_tci = vlan_tci(quick->info[RNDIS_PPI_VLAN]);
+	m->vlan_tci = vlan_tci(rndis_quick_value(&rxq->layout, message, RNDIS_PPI_VLAN));
 	*flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
 	return rxq->vlan_strip;
 }
@@ -78,26 +78,26 @@ plain_fill(const struct netvsc_rxq *rxq, struct rte_mbuf *m, uint64_t flags, uin
 }
 
 /* Copies the frame of one range into a fresh mbuf, of which the pool says that
- * `next` is NULL. Returns how many bytes are delivered, and where the frame began in
- * its range; or 0 if it is not plain: then the mbuf is as good as before. */
+ * `next` is NULL. Returns how many bytes are delivered; or 0 if it is not plain: then
+ * the mbuf is as good as before. */
 static inline uint32_t
-plain_deliver(const struct netvsc_rxq *rxq, const uint8_t *message, uint32_t range_bytes,
-	struct rte_mbuf *m, uint32_t *frame_off)
+plain_deliver(struct netvsc_rxq *rxq, const uint8_t *message, uint32_t range_bytes,
+	struct rte_mbuf *m)
 {
 	uint8_t *to = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
 	struct rndis_rx_quick quick;
 	uint64_t flags = 0;
 
 	/* One comparison for the shortest, the longest, and an unfinished RSC run. */
-	if (unlikely(!rndis_packet_quick(message, range_bytes, &quick) ||
+	if (unlikely(!rndis_packet_quick(message, range_bytes, &rxq->layout, &quick) ||
 	    quick.frame_bytes - RTE_ETHER_HDR_LEN >= rxq->plain_lengths ||
-	    (quick.has != 0 && !plain_info(rxq, &quick, m, &flags))))
+	    (quick.has != 0 && !plain_info(rxq, message, quick.has, m, &flags))))
 		return 0;
+	rxq->frame_off = quick.frame_off;
 	plain_fill(rxq, m, flags, quick.frame_bytes);
 	netvsc_copy(to, message + quick.frame_off, quick.frame_bytes);
-	*frame_off = quick.frame_off;
 	/* Hosts without such information leave the tag where it is. */
-	if (unlikely(rxq->vlan_strip) && (quick.has & PLAIN_HAS(VLAN)) == 0 &&
+	if (unlikely(rxq->vlan_strip) && (m->ol_flags & RTE_MBUF_F_RX_VLAN) == 0 &&
 	    quick.frame_bytes >= RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN && rte_vlan_strip(m) == 0) {
 		m->packet_type = rxq->want_ptype ? netvsc_ptype(m) : 0;
 		return m->pkt_len;

@@ -282,9 +282,9 @@ lend_plain(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range,
 
 	/* A tag may have to be taken out of the frame itself. */
 	if (rxq->run_head != NULL || rxq->vlan_strip ||
-	    !rndis_packet_quick(message, range->byte_count, &quick) ||
+	    !rndis_packet_quick(message, range->byte_count, &rxq->layout, &quick) ||
 	    quick.frame_bytes <= rxq->lend_over ||
-	    (quick.has != 0 && !plain_info(rxq, &quick, m, &flags)))
+	    (quick.has != 0 && !plain_info(rxq, message, quick.has, m, &flags)))
 		return false;
 	view.frame_off = quick.frame_off;
 	view.frame_bytes = quick.frame_bytes;
@@ -404,14 +404,14 @@ deliver(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range, uint32
 	const uint8_t *recv_buffer = rxq->channel->dev->recv_buffer;
 	const struct vmbus_transfer_range *first = range, *end = range + count;
 	struct delivery d = *delivery;  /* in registers */
-	uint32_t frame_off = rxq->frame_off, bytes;
+	uint32_t bytes;
 
 	for (uint32_t i = 0; i < NETVSC_RX_PREFETCH; i++)
-		prefetch_range(recv_buffer, range + i, frame_off);
+		prefetch_range(recv_buffer, range + i, rxq->frame_off);
 	for (; range != end; range++) {
-		prefetch_range(recv_buffer, range + NETVSC_RX_PREFETCH, frame_off);
+		prefetch_range(recv_buffer, range + NETVSC_RX_PREFETCH, rxq->frame_off);
 		bytes = plain_deliver(rxq, recv_buffer + range->byte_offset, range->byte_count,
-			*d.pkts, &frame_off);
+			*d.pkts);
 		if (likely(bytes != 0)) {
 			d.bytes += bytes;
 			d.pkts++;
@@ -423,7 +423,6 @@ deliver(struct netvsc_rxq *rxq, const struct vmbus_transfer_range *range, uint32
 		d = *delivery;
 	}
 	*delivery = d;
-	rxq->frame_off = frame_off;
 	return (uint32_t)(range - first);
 }
 

@@ -5,6 +5,7 @@
 /* A receive queue: what a burst needs, grouped by who writes it. */
 
 #include "netvsc.h"
+#include "rndis_packet.h"
 
 struct netvsc_rx_counters {
 	uint64_t packets, bytes;
@@ -40,6 +41,7 @@ struct netvsc_rxq {
 	uint32_t run_bytes, run_pieces;
 	uint32_t run_end;           /* its transfer's ranges end here; free-running */
 	uint16_t run_id;
+	struct rndis_rx_layout layout;  /* of the last frame's information */
 	struct netvsc_rx_counters counters __rte_cache_aligned;
 	/* control's */
 	struct netvsc_rx_counters base; /* what they were at the last reset */

@@ -108,3 +108,65 @@ rndis_packet_decode(const uint8_t *range, uint32_t range_bytes, struct rndis_rx_
 		return -EPROTO;
 	return ppi_walk(range + base + packet.ppi_offset, packet.ppi_bytes, view);
 }
+
+/* ---- layouts ---- */
+
+/* Only the compiler's order counts: whoever reads a layout is who wrote it, or came
+ * after his end. */
+static inline void
+layout_where(struct rndis_rx_layout *layout, uint64_t where)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&layout->where, where, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* What an element of one word says, but for its type and value; and which bits of it
+ * say this: a type below RNDIS_QUICK_TYPES has four. */
+#define USUAL { RNDIS_QUICK_PPI_BYTES, sizeof(struct rndis_ppi) }
+#define USUAL_BITS { ~((uint64_t)(RNDIS_QUICK_TYPES - 1) << 32), UINT32_MAX }
+#define ALL_BUT_VALUE { UINT64_MAX, UINT32_MAX }
+
+static void
+layout_set(struct rndis_rx_layout *layout, const rndis_element *element, uint32_t count)
+{
+	const rndis_element words = ALL_BUT_VALUE, none = { 0 };
+	uint32_t has = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t type = (uint32_t)(element[i][0] >> 32);
+
+		has |= 1u << type;
+		layout->value_at[type] = (uint8_t)(i * RNDIS_QUICK_PPI_BYTES +
+			sizeof(struct rndis_ppi));
+	}
+	layout->has = has;
+	for (uint32_t i = 0; i < RNDIS_LAYOUT_ELEMENTS; i++) {
+		layout->mask[i] = i < count ? words : none;
+		if (i < count)
+			layout->element[i] = element[i];
+	}
+}
+
+bool
+rndis_layout_learn(struct rndis_rx_layout *layout, uint64_t where, const uint8_t *info)
+{
+	const rndis_element usual = USUAL, bits = USUAL_BITS;
+	const uint64_t bytes = where >> 32;
+	const uint32_t count = (uint32_t)(bytes / RNDIS_QUICK_PPI_BYTES);
+	rndis_element element[RNDIS_PPI_COUNT_MAX], wrong = { 0 };
+
+	if (bytes > sizeof(element) || bytes % RNDIS_QUICK_PPI_BYTES != 0)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		element[i] = rndis_load_element(info + i * RNDIS_QUICK_PPI_BYTES);
+		wrong |= (element[i] ^ usual) & bits;
+	}
+	if ((wrong[0] | wrong[1]) != 0)
+		return false;
+	/* A process that ends here leaves no half of a layout to others. */
+	layout_where(layout, 0);
+	layout_set(layout, element, count);
+	layout_where(layout, count <= RNDIS_LAYOUT_ELEMENTS ? where : 0);
+	return true;
+}

@@ -67,46 +67,87 @@ rndis_load64(const uint8_t *at)
 	return *(const volatile any64 *)at;
 }
 
+/* A message whose information is made of single words of types below 16. */
 #define RNDIS_QUICK_TYPES 16u
 #define RNDIS_QUICK_PPI_BYTES ((uint32_t)(sizeof(struct rndis_ppi) + sizeof(uint32_t)))
 
-/* A message whose information is made of single words of types below 16. */
 struct rndis_rx_quick {
 	uint32_t frame_off;         /* from the start of the range */
 	uint32_t frame_bytes;
-	uint32_t has;               /* bit 1 << RNDIS_PPI_*: which of these are valid */
-	uint32_t info[RNDIS_QUICK_TYPES];       /* by RNDIS_PPI_* */
+	uint32_t has;               /* bit 1 << RNDIS_PPI_*: rndis_quick_value() may be asked */
 };
 
-/* The information right behind the message's fixed part, all its elements alike. */
-static inline bool
-rndis_quick_info(const uint8_t *at, uint64_t area_bytes, struct rndis_rx_quick *quick)
+/* An element of one word: its size and type, the offset of the value and the value. */
+typedef uint64_t rndis_element __attribute__((vector_size(16)));
+_Static_assert(sizeof(rndis_element) == RNDIS_QUICK_PPI_BYTES, "one element a vector");
+_Static_assert((RNDIS_QUICK_TYPES & (RNDIS_QUICK_TYPES - 1)) == 0, "types by their bits");
+
+static inline rndis_element
+rndis_load_element(const uint8_t *at)
 {
-	const uint8_t *end = at + area_bytes;
+	typedef uint64_t any_element __attribute__((vector_size(16), aligned(1), may_alias));
 
-	if (area_bytes > RNDIS_PPI_COUNT_MAX * RNDIS_QUICK_PPI_BYTES ||
-	    area_bytes % RNDIS_QUICK_PPI_BYTES != 0)
+	return *(const volatile any_element *)at;
+}
+
+/* Hosts send four of them at most: checksum, tag, hash value, hash information. */
+#define RNDIS_LAYOUT_ELEMENTS 4u
+
+/*
+ * How the information of a queue's last message was laid out, which is how nearly all
+ * others' is: where all words are the same but for the values, nothing else has to be
+ * checked. All zeroes: there was none yet. It may lie in memory that processes share.
+ */
+struct rndis_rx_layout {
+	uint64_t where;             /* ppi_offset and ppi_bytes; 0: like no message's */
+	uint32_t has;               /* bit 1 << RNDIS_PPI_* */
+	uint8_t value_at[RNDIS_QUICK_TYPES];    /* by RNDIS_PPI_*: behind the fixed part */
+	rndis_element element[RNDIS_LAYOUT_ELEMENTS];
+	rndis_element mask[RNDIS_LAYOUT_ELEMENTS];      /* which bits of it must be the same */
+};
+
+/* Whether the information `where`, at `info`, is laid out like that. As many bytes are
+ * read as RNDIS_LAYOUT_ELEMENTS have, be they information or not. */
+static inline bool
+rndis_layout_same(const struct rndis_rx_layout *layout, uint64_t where, const uint8_t *info)
+{
+	rndis_element differs = { 0 };
+
+	if (where != layout->where)
 		return false;
-	for (; at != end; at += RNDIS_QUICK_PPI_BYTES) {
-		uint64_t head = rndis_load64(at), tail = rndis_load64(at + sizeof(head));
-		uint32_t type = (uint32_t)(head >> 32);
+	for (uint32_t i = 0; i < RNDIS_LAYOUT_ELEMENTS; i++)
+		differs |= (rndis_load_element(info + i * RNDIS_QUICK_PPI_BYTES) ^
+			layout->element[i]) & layout->mask[i];
+	return (differs[0] | differs[1]) == 0;
+}
 
-		if ((uint32_t)head != RNDIS_QUICK_PPI_BYTES || type >= RNDIS_QUICK_TYPES ||
-		    (uint32_t)tail != sizeof(struct rndis_ppi))
-			return false;
-		quick->info[type] = (uint32_t)(tail >> 32);
-		quick->has |= 1u << type;
-	}
-	return true;
+/*
+ * Checks the information element by element, and makes its layout this one. False if it
+ * is not what struct rndis_rx_quick is made of: then nothing changes. All of `where`
+ * lies within the message.
+ */
+bool rndis_layout_learn(struct rndis_rx_layout *layout, uint64_t where, const uint8_t *info);
+
+/* The value of an element of the message at `range`, which rndis_packet_quick() has
+ * just accepted with this layout. Nothing about it was looked at yet; each call loads
+ * it from the host's memory: call it once. */
+static inline uint32_t
+rndis_quick_value(const struct rndis_rx_layout *layout, const uint8_t *range, uint32_t type)
+{
+	typedef uint32_t any32 __attribute__((aligned(1), may_alias));
+
+	return *(const volatile any32 *)(range + sizeof(struct rndis_packet) + layout->value_at[type]);
 }
 
 /*
  * Decodes the message at `range` if it is laid out as hosts lay out nearly all of
  * theirs. Whatever is accepted here is accepted by rndis_packet_decode() with the
  * same result; false says nothing about the message but that it must be asked.
+ * `layout` is that of the queue's last such message, or becomes this one's.
  */
 static inline bool
-rndis_packet_quick(const uint8_t *range, uint32_t range_bytes, struct rndis_rx_quick *quick)
+rndis_packet_quick(const uint8_t *range, uint32_t range_bytes, struct rndis_rx_layout *layout,
+	struct rndis_rx_quick *quick)
 {
 	const uint32_t base = sizeof(struct rndis_header), fixed = sizeof(struct rndis_packet);
 	uint64_t head, data, ppi, frame_off, msg_bytes;
@@ -127,8 +168,13 @@ rndis_packet_quick(const uint8_t *range, uint32_t range_bytes, struct rndis_rx_q
 	quick->has = 0;
 	if (ppi >> 32 == 0)
 		return true;
-	return (uint32_t)ppi == fixed - base && fixed + (ppi >> 32) <= msg_bytes &&
-		rndis_quick_info(range + fixed, ppi >> 32, quick);
+	if ((msg_bytes < fixed + sizeof(layout->element) ||
+	     !rndis_layout_same(layout, ppi, range + fixed)) &&
+	    ((uint32_t)ppi != fixed - base || fixed + (ppi >> 32) > msg_bytes ||
+	     !rndis_layout_learn(layout, ppi, range + fixed)))
+		return false;
+	quick->has = layout->has;
+	return true;
 }
 
 #endif /* RNDIS_PACKET_H */
