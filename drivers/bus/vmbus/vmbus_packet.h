@@ -212,17 +212,18 @@ vmbus_packet_word(enum vmbus_packet_type type, uint16_t data_offset_8b, uint16_t
 
 /* Puts a packet of so many words, footer included, at `write`, where the ring
  * does not wrap; `words` is a constant. Returns where the next one begins. By
- * value: so the words never are in memory but in the ring. */
+ * value, and one by one: so the words never are in memory but in the ring. Stored as
+ * vectors they would be put together elsewhere, and the processor would wait. */
 static inline __attribute__((always_inline)) uint32_t
 vmbus_packet_put_at(const struct vmbus_tx_ring *ring, uint32_t write,
 	struct vmbus_packet_words packet, uint32_t words)
 {
-	const uint64_t footer = (uint64_t)write << 32;
-	uint8_t *to = ring->data + write;
+	typedef uint64_t any64 __attribute__((aligned(1), may_alias));
+	volatile any64 *to = (volatile any64 *)(ring->data + write);
 
 	for (uint32_t i = 0; i < words - 1; i++)
-		memcpy(to + i * 8u, &packet.word[i], sizeof(packet.word[i]));
-	memcpy(to + (words - 1) * 8u, &footer, sizeof(footer));
+		to[i] = packet.word[i];
+	to[words - 1] = (uint64_t)write << 32;      /* the footer */
 	return write + words * 8u;
 }
 
