@@ -21,6 +21,10 @@ FLOOR_ROUNDS, FLOOR_BURST = 600, 32
 # The floor is what it is called only as long as it stays below these.
 FLOOR_LIMITS = {"floor_rx": 75, "floor_tx": 55}
 SECONDS_MAX = 300
+# What exceeds its budget is counted again, and the least counts: on a busy machine host and
+# guest take turns elsewhere, and transmit finds other completions (up to 6 % more were seen).
+# What costs more each time exceeds it each time.
+TRIES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,13 +156,30 @@ def judged(figures, wanted):
             bad.append(f"{name}: there is no budget for it")
             continue
         budget, percent = wanted[name]
-        if spent > budget * (1 + percent / 100):
+        if excessive({name: spent}, wanted):
             bad.append(f"{name}: {spent:.1f} instructions exceed the budget of {budget:.1f} "
                        f"+ {percent:.0f} %")
         elif spent < budget * (1 - percent / 100):
             remarks.append(f"{name}: {spent:.1f}, below {budget:.1f} by more than {percent:.0f} %: "
                            f"write the new number down (--update)")
     return bad, remarks
+
+
+def excessive(figures, wanted):
+    """Which of them are over a budget that they have."""
+    return tuple(name for name, spent in figures.items() if name in wanted and
+                 spent > wanted[name][0] * (1 + wanted[name][1] / 100))
+
+
+def least(figures, wanted, count_again):
+    """The figures, after those that exceed their budgets were counted again."""
+    for _ in range(TRIES - 1):
+        over = excessive(figures, wanted)
+        if not over:
+            break
+        again = count_again(over)
+        figures = {name: min(spent, again.get(name, spent)) for name, spent in figures.items()}
+    return figures
 
 
 # ---- all ----
@@ -201,7 +222,8 @@ def run(setup, args):
     old = read(args.update) if args.update else None
     options.check_outputs(args.json)
     budget = rounds.Budget(1500)
-    figures = figures_of(setup, args.only, budget)
+    figures = least(figures_of(setup, args.only, budget), wanted or {},
+                    lambda names: figures_of(setup, names, budget))
     budget.done()
     bad, remarks = judged(figures, wanted) if wanted is not None else ([], [])
     options.tell({"figures": figures, "over": bad, "build_id": machine.build_id(setup.plugin)},

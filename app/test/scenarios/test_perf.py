@@ -210,6 +210,25 @@ def test_more_instructions_than_the_budget_are_told_and_fewer_too():
 
 
 @pytest.mark.quick
+def test_what_exceeds_its_budget_is_counted_three_times_at_most_and_the_least_counts():
+    wanted = instructions.budgets(BUDGET)
+    counts = iter([120.0, 104.0, 80.0])
+    asked = []
+
+    def again(names):
+        asked.append(names)
+        return {"rx64_warm": next(counts), "idle_poll": 1.0}
+
+    assert instructions.least({"rx64_warm": 130.0, "tx64": 5.0}, wanted, again) == {
+        "rx64_warm": 104.0, "tx64": 5.0}
+    assert asked == [("rx64_warm",)] * 2
+    assert instructions.least({"rx64_warm": 104.0}, wanted, again) == {"rx64_warm": 104.0}
+    counts = iter([120.0, 125.0, 80.0])
+    assert instructions.least({"rx64_warm": 130.0}, wanted, again) == {"rx64_warm": 120.0}
+    assert len(asked) == 4
+
+
+@pytest.mark.quick
 def test_an_update_rewrites_the_numbers_and_nothing_else():
     new = instructions.updated(BUDGET, {"rx64_warm": 81.25, "tx64": 60})
     assert new == BUDGET.replace("100.0", "81.2") + "tx64              60.0 3\n"
