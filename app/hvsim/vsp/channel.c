@@ -399,7 +399,7 @@ channel_slice(struct vsp_channel *channel)
 		check_words(channel);   /* before we write ours over them */
 	channel_commit(channel);
 	if (work == 0) {
-		if (++channel->idle_rounds >= IDLE_ROUNDS && may_sleep)
+		if (++channel->idle_rounds >= IDLE_ROUNDS && may_sleep && channel_is_open(channel))
 			fall_asleep(channel);
 		return 0;
 	}
@@ -425,10 +425,12 @@ channel_poll_nic(void *arg)
 
 		if (!channel_is_open(channel))
 			continue;
-		if (unlikely(late_held != 0))
+		if (unlikely((late_held | fault_armed) != 0)) {
 			late_due(channel);
-		if (unlikely(fault_armed != 0))
 			work += wrong_flood(channel);
+			if (!channel_is_open(channel))
+				continue;
+		}
 		work += channel_slice(channel);
 	}
 	rx_flush_all(nic);

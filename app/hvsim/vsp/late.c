@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "../core/util.h"
+#include "nic.h"
 
 #define LATE_MAX 64u
-/* The longest: an RNDIS answer. */
-#define LATE_BYTES 1024u
+/* The longest is an answer. */
+#define LATE_BYTES RNDIS_ANSWER_BYTES_MAX
 
 static struct kept {
 	struct late late;
@@ -80,7 +81,7 @@ late_next_ns(void)
 	uint64_t next_ns = UINT64_MAX;
 
 	for (unsigned int i = 0; i < late_held; i++)
-		if (kept[i].late.hold.serial != 0)
+		if (kept[i].late.hold.serial != 0 && channel_is_open(kept[i].late.channel))
 			next_ns = HV_MIN(next_ns, kept[i].late.hold.until_ns);
 	return next_ns;
 }

@@ -31,6 +31,8 @@
 #define VSP_TRANSFER_RSC_MAX 562u       /* with RSC */
 #define VSP_TX_QUOTA 1024u              /* outstanding RNDIS messages per channel */
 #define VSP_RECV_SECTIONS_MAX 65536u
+/* The longest RNDIS message to the guest but frames; shorter than any sub-allocation. */
+#define RNDIS_ANSWER_BYTES_MAX 1024u
 
 /* ---- ring.c: the host's ends of the two rings ---- */
 
@@ -124,6 +126,7 @@ enum nic_seen {                 /* init messages, each at most once per open */
 enum recv_owner {
 	RECV_FREE,
 	RECV_GUEST,             /* in a transfer that the guest has not completed */
+	RECV_KEPT,              /* completed, but a faulty host does not take it back */
 };
 
 struct recv_section {

@@ -43,14 +43,14 @@ rules_emit(const struct vsp_nic *nic, struct stat_sink *sink)
 	}
 }
 
-/* Sections with frames that the guest has not given back. */
+/* Sections with frames that the guest has not given back, or a faulty host not taken. */
 static unsigned int
 sections_out(const struct vsp_nic *nic)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = VSP_CONTROL_SECTIONS; nic->sections != NULL && i < nic->section_count; i++)
-		n += nic->sections[i].owner == RECV_GUEST;
+		n += nic->sections[i].owner != RECV_FREE;
 	return n;
 }
 

@@ -23,8 +23,6 @@
 #define RNDIS_QUEUE_BYTES_MAX (100u * 1024u)
 /* Messages to the guest queued at most: only indications can pile up. */
 #define RNDIS_OUTGOING_MAX 64u
-/* The longest message to the guest; shorter than any sub-allocation. */
-#define RNDIS_ANSWER_BYTES_MAX 1024u
 /* What the offset of a status buffer or of information counts from. */
 #define RNDIS_HEADER_BYTES 8u
 

@@ -219,7 +219,7 @@ section_reclaim(struct vsp_channel *channel)
 	     i < nic->section_count; i++) {
 		struct recv_section *section = &nic->sections[i];
 
-		if (section->owner != RECV_GUEST || section->queue != channel->index)
+		if (section->owner == RECV_FREE || section->queue != channel->index)
 			continue;
 		section->owner = RECV_FREE;
 		section->first = 0;
@@ -275,7 +275,7 @@ given_back(struct vsp_channel *channel, uint64_t id, const void *payload, uint32
 	(void)payload;
 	(void)bytes;
 	if (nic->sections == NULL || id >= nic->section_count ||
-	    nic->sections[id].owner != RECV_GUEST)
+	    nic->sections[id].owner != RECV_KEPT)
 		return;         /* the buffer is another one by now */
 	give_back(nic, (uint16_t)id);
 }
@@ -317,6 +317,8 @@ rx_completed(struct vsp_channel *channel, const struct host_packet *packet)
 	}
 	channel->counters.rx_completions++;
 	nic->sections[id].first = 0;
-	if (likely(verdict == FAULT_PASS) || !kept_back(channel, verdict, id))
+	if (unlikely(verdict != FAULT_PASS) && kept_back(channel, verdict, id))
+		nic->sections[id].owner = RECV_KEPT;
+	else
 		give_back(nic, (uint16_t)id);
 }

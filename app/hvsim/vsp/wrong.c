@@ -10,6 +10,8 @@
 
 /* A flood leaves room for what an honest host sends. */
 #define FLOOD_ROOM_BYTES 1024u
+/* What takes no room ends, too. */
+#define FLOOD_MAX 65536u
 /* No guest has a request, and no host a section, of such a transaction id. */
 #define FLOOD_ID 0x6b6f6f6c66000000ull
 #define FLOOD_ID_MASK 0xffffffffff000000ull
@@ -90,7 +92,8 @@ wrong_flood(struct vsp_channel *channel)
 	if (channel->nic->state != NIC_OPERATIONAL)
 		return 0;
 	for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++) {
-		uint64_t many = fault_flood(kinds[k].message, (uint16_t)channel->index);
+		uint64_t many = HV_MIN(FLOOD_MAX,
+			fault_flood(kinds[k].message, (uint16_t)channel->index));
 
 		while (many-- > 0 && channel_is_open(channel) && channel->pending_head == NULL &&
 		       host_tx_ring_free_bytes(&channel->to_guest) > FLOOD_ROOM_BYTES) {

@@ -111,6 +111,16 @@ a_flood_may_be_of_one_queue_and_of_so_many_at_a_time(void **state)
 	assert_int_equal(fake.channel[1].interrupts, 0);
 }
 
+static void
+a_flood_of_what_takes_no_room_ends(void **state)
+{
+	(void)state;
+	arm("flood:message=interrupt,queue=0,value=18446744073709551615");
+	fake.channel[0].interrupts = 0;
+	assert_int_equal(fake_poll(), 65536);
+	assert_int_equal(fake.channel[0].interrupts, 65536);
+}
+
 /* Those that were made up own no section: it is no mistake of the guest to give them back,
  * also when the flood is over; others are, as ever. */
 static void
@@ -183,6 +193,62 @@ a_host_that_keeps_all_sections_delivers_nothing_and_reports_nobody(void **state)
 	assert_int_equal(vsp_violations(), 0);
 }
 
+static void
+what_is_kept_was_given_back_once_and_may_not_be_again(void **state)
+{
+	static const char *const faults[] = { "silent:message=return", "held:message=return" };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct recv_section *control = &fake.nic.sections[3 + i];
+
+		control->owner = RECV_GUEST;
+		control->queue = (uint8_t)i;
+		arm(faults[i]);
+		guest_complete(i, 3 + i);
+		fake_poll();
+		assert_int_equal(fake_rule(VSP_RULE_COMPLETION_ID), i);
+		guest_complete(i, 3 + i);
+		fake_poll();
+		assert_int_equal(fake_rule(VSP_RULE_COMPLETION_ID), i + 1);
+		fault_disarm("all");
+	}
+}
+
+/* ---- deaths ---- */
+
+static void
+die(struct vsp_channel *channel, uint64_t id, const void *payload, uint32_t bytes)
+{
+	(void)id;
+	(void)payload;
+	(void)bytes;
+	channel->state = CHANNEL_DEAD;
+}
+
+/* As of a buffer that the host lets go of at last. */
+static void
+a_channel_that_dies_of_what_was_kept_stays_dead_and_keeps_nobody_awake(void **state)
+{
+	struct vsp_channel *channel = &fake.nic.channel[0];
+	struct late late = { .channel = channel, .call = die, .hold = { .serial = 1 } };
+
+	(void)state;
+	assert_true(channel_prepare_sleep(&fake.nic));
+	assert_int_equal(channel->state, CHANNEL_ASLEEP);
+	channel->idle_rounds = 1000000;
+	assert_true(late_hold(&late));
+	assert_true(late_hold(&late));
+	assert_int_equal(late_next_ns(), 0);
+	late_due(&fake.nic.channel[1]);
+	fake_poll();
+	assert_int_equal(channel->state, CHANNEL_DEAD);
+	fake_poll();
+	assert_int_equal(channel->state, CHANNEL_DEAD);
+	assert_true(late_hold(&late));
+	assert_true(late_next_ns() == UINT64_MAX);
+}
+
 /* ---- completions, rings ---- */
 
 static void
@@ -232,9 +298,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_flood_fills_the_rings_of_all_queues_and_leaves_some_room),
 		CASE(a_flood_may_be_of_one_queue_and_of_so_many_at_a_time),
+		CASE(a_flood_of_what_takes_no_room_ends),
 		CASE(what_was_made_up_can_be_acknowledged),
 		CASE(a_host_that_holds_sections_gives_them_back_when_it_is_disarmed),
 		CASE(a_host_that_keeps_all_sections_delivers_nothing_and_reports_nobody),
+		CASE(what_is_kept_was_given_back_once_and_may_not_be_again),
+		CASE(a_channel_that_dies_of_what_was_kept_stays_dead_and_keeps_nobody_awake),
 		CASE(a_completion_that_is_held_comes_last),
 		CASE(a_ring_that_is_rarely_looked_at_is_not_looked_at_again_before_its_time),
 	};
