@@ -130,7 +130,7 @@ def test_the_kernels_netvsc_bears_what_a_live_host_does(tmp_path, kernel):
     assert run.guest()["teardowns_in_use"] == 0
 
 
-# And hvsim may be anywhere: here below /tmp, which a machine has one of its own.
+# And hvsim may be anywhere: here below /tmp, over which the machine must mount nothing.
 def test_a_guest_that_reboots_finds_the_same_host(tmp_path):
     elsewhere = tmp_path / "build/app/hvsim"
     elsewhere.mkdir(parents=True)

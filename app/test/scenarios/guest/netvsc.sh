@@ -100,10 +100,14 @@ channels() { /usr/bin/ethtool -l eth0 | tail -n 2 | grep -q "Combined:[^0-9]*$1\
 rings() { # rx and tx, as the guest says since then
 	/usr/bin/ethtool -g eth0 | awk '/^Current/ { now = 1 } now && /^[RT]X:/ { print $2 }' | xargs | grep -qx "$1 $2"
 }
+rx_of_first() { # frames that came on a's first queue, and on all others
+	host counters | awk '$1 ~ /^a[.]q/ && $2 == "rx_frames" { n[$1 == "a.q0"] += $3 }
+		END { print n[1] + 0, n[0] + 0 }'
+}
 one_queue() { # a TCP stream, of which nothing comes on the other
-	others=$(counter a.q1 rx_frames) mine=$(counter a.q0 rx_frames)
-	transfer && [ "$(counter a.q1 rx_frames)" = "$others" ] &&
-		[ "$(counter a.q0 rx_frames)" -gt "$mine" ]
+	before=$(rx_of_first)
+	transfer
+	rx_of_first | awk -v then="$before" '{ split(then, n); exit !($1 > n[1] && $2 == n[2]) }'
 }
 column() { awk -v n="$1" '$1 == "eth0:" { print $n }' /proc/net/dev; }
 column_is() { [ "$(column "$1")" = "$2" ]; }
