@@ -13,9 +13,10 @@
  * (1), count=N how many (0: all that follow), value=N what is written, and
  * queue=N which queue's ring (all). probability=N is the part in percent that it
  * hits of those that it could, chosen by seed=N (1), and after=TIME keeps it
- * quiet for so long; for=TIME is how long it holds back what it does, if that is not
- * until it is disarmed, and every=TIME the period of what it does rarely. The fault "lie" is about any field that a host sends:
- * message=, field=, and value= or add= (to the truth).
+ * quiet for so long; for=TIME is how long it holds an answer back, if that is not
+ * until it is disarmed, and every=TIME how often it looks that looks rarely: one
+ * clock for all queues that the fault is about. The fault "lie" is about any field
+ * that a host sends: message=, field=, and value= or add= (to the truth).
  */
 
 #include <stdbool.h>
