@@ -459,11 +459,13 @@ run_nested() {
 	# QEMU loses an interrupt that comes while a nested guest exits. If it was the timer's,
 	# whose next tick its handler would ask for, the machine sleeps for ever: ticks that
 	# come by themselves bring up the lost one, too (doc/design/kernels.rst).
-	local ticks="nohz=off highres=off"
+	# Two processors interrupt each other often enough.
+	local ticks=
+	[ "$processors" -gt 1 ] || ticks=" nohz=off highres=off"
 	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi \
 		-cpu max,+svm,+npt -smp "$processors" -m $((bytes / 1048576 + 1024)) \
 		-kernel "$folder/boot/vmlinuz-$version" -initrd "$work/l1.cpio" \
-		-append "console=ttyS0 loglevel=4 panic=-1 $ticks" -serial "file:$job/l1-console.log" \
+		-append "console=ttyS0 loglevel=4 panic=-1$ticks" -serial "file:$job/l1-console.log" \
 		-fsdev "local,id=job,path=$job,security_model=none" \
 		-device virtio-9p-pci,fsdev=job,mount_tag=job </dev/null >"$job/qemu.log" 2>&1 &
 	machine_pid=$!
