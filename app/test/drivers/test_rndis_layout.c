@@ -123,7 +123,7 @@ verdict(const struct message *m, struct rndis_rx_layout *layout)
 {
 	const struct rndis_rx_layout before = *layout;
 	struct rndis_rx_layout none = { 0 };
-	struct rndis_rx_quick quick, fresh;
+	struct rndis_rx_quick quick = { 0 }, fresh = { 0 };
 	struct rndis_rx_view view;
 	uint8_t *range = malloc(m->bytes == 0 ? 1 : m->bytes);
 	bool known, accepted;

@@ -27,7 +27,7 @@ static bool
 quick_once(const uint8_t *range, uint32_t bytes, struct rndis_rx_layout *layout)
 {
 	struct rndis_rx_layout none = { 0 };
-	struct rndis_rx_quick quick = { 0 }, fresh;
+	struct rndis_rx_quick quick = { 0 }, fresh = { 0 };
 	struct rndis_rx_view view;
 	bool taken = rndis_packet_quick(range, bytes, layout, &quick);
 
