@@ -169,6 +169,8 @@ complete_now(struct vsp_channel *channel, uint64_t transaction_id, const void *p
 	channel_put(channel, &out);
 }
 
+/* A function of its own: complete_now() itself, if others could call it, would not be put into
+ * the one below, which costs 13 instructions a frame. */
 void
 channel_complete_unasked(struct vsp_channel *channel, uint64_t transaction_id,
 	const void *payload, uint32_t bytes)
@@ -182,13 +184,11 @@ complete_wrongly(struct vsp_channel *channel, enum fault_verdict verdict,
 	uint64_t transaction_id, const void *payload, uint32_t bytes)
 {
 	const struct late late = { .channel = channel, .call = complete_now,
-		.transaction_id = transaction_id, .payload = payload, .bytes = bytes,
-		.hold = verdict == FAULT_HOLD ? fault_hold() : (struct fault_hold){ 0, 0 } };
+		.transaction_id = transaction_id, .payload = payload, .bytes = bytes };
 
 	if (verdict == FAULT_TWICE)
 		complete_now(channel, transaction_id, payload, bytes);
-	return verdict == FAULT_DROP ||
-		((verdict == FAULT_LATE || verdict == FAULT_HOLD) && late_hold(&late));
+	return late_or_never(&late, verdict);
 }
 
 void

@@ -34,6 +34,17 @@ late_hold(const struct late *late)
 	return true;
 }
 
+bool
+late_or_never(const struct late *late, enum fault_verdict verdict)
+{
+	struct late later = *late;
+
+	if (verdict == FAULT_HOLD)
+		later.hold = fault_hold();
+	return verdict == FAULT_DROP ||
+		((verdict == FAULT_LATE || verdict == FAULT_HOLD) && late_hold(&later));
+}
+
 static void
 take_out(unsigned int i)
 {

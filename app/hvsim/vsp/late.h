@@ -32,6 +32,9 @@ extern unsigned int late_held;
 
 /* Keeps a copy; false if there is no room: then it is not late. */
 bool late_hold(const struct late *late);
+/* True if by the verdict, the last that was asked for, it is not done now: never, or late,
+ * which is seen to. `hold` may be left out. */
+bool late_or_never(const struct late *late, enum fault_verdict verdict);
 /* All of a channel that were overtaken, the last one first. */
 void late_overtaken(struct vsp_channel *channel);
 /* All of a channel whose time has come, the first one first. */

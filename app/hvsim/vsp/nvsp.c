@@ -77,24 +77,17 @@ vf_note(struct vsp_nic *nic)
 	nvsp_send(nic, NVSP_TID_VF_ASSOCIATION, false, &note, sizeof(note));
 }
 
-static void
-complete_held(struct vsp_channel *channel, uint64_t transaction_id, const void *payload,
-	uint32_t bytes)
-{
-	channel_complete(channel, transaction_id, payload, bytes);
-}
-
 /* The answer, as an honest host gives it or as a faulty one does. */
 static void
-answer(struct vsp_channel *channel, enum fault_verdict verdict, const struct late *late)
+answer(const struct late *late, enum fault_verdict verdict)
 {
-	if (verdict == FAULT_DROP || (verdict == FAULT_HOLD && late_hold(late)))
+	if (late_or_never(late, verdict))
 		return;
 	if (verdict == FAULT_NOTE)
-		vf_note(channel->nic);
+		vf_note(late->channel->nic);
 	if (verdict == FAULT_TWICE)
-		late->call(channel, late->transaction_id, late->payload, late->bytes);
-	late->call(channel, late->transaction_id, late->payload, late->bytes);
+		late->call(late->channel, late->transaction_id, late->payload, late->bytes);
+	late->call(late->channel, late->transaction_id, late->payload, late->bytes);
 }
 
 void
@@ -102,7 +95,7 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 	const void *message, uint32_t bytes)
 {
 	uint8_t padded[NVSP_MESSAGE_BYTES_MAX];
-	struct late late = { .channel = channel, .call = complete_held,
+	struct late late = { .channel = channel, .call = channel_complete,
 		.transaction_id = request->transaction_id, .payload = padded };
 	uint32_t asked;
 	enum fault_verdict verdict;
@@ -118,9 +111,7 @@ nvsp_complete(struct vsp_channel *channel, const struct host_packet *request,
 		memcpy(&asked, request->payload, sizeof(asked));
 		verdict = fault_at_nvsp(&asked, sizeof(asked));
 	}
-	if (verdict == FAULT_HOLD)
-		late.hold = fault_hold();
-	answer(channel, verdict, &late);
+	answer(&late, verdict);
 }
 
 void
@@ -129,7 +120,7 @@ nvsp_complete_rndis(struct vsp_channel *channel, const struct host_packet *reque
 {
 	struct nvsp_rndis_complete complete = { .type = NVSP_RNDIS_COMPLETE, .status = status };
 	uint8_t padded[NVSP_MESSAGE_BYTES_MAX];
-	struct late late = { .channel = channel, .call = complete_held,
+	struct late late = { .channel = channel, .call = channel_complete,
 		.transaction_id = request->transaction_id, .payload = padded };
 	enum fault_verdict verdict = FAULT_PASS;
 
@@ -138,10 +129,8 @@ nvsp_complete_rndis(struct vsp_channel *channel, const struct host_packet *reque
 	/* Other requests have an answer of their own behind the completion. */
 	if (type == RNDIS_HALT)
 		verdict = fault_at_rndis(&type, sizeof(type));
-	if (verdict == FAULT_HOLD)
-		late.hold = fault_hold();
 	late.bytes = pad(channel->nic, padded, &complete, sizeof(complete));
-	answer(channel, verdict, &late);
+	answer(&late, verdict);
 }
 
 /* ---- reset ---- */
@@ -191,15 +180,11 @@ revoke_now(struct vsp_channel *channel, uint64_t transaction_id, const void *pay
 static void
 handle_revoke(struct vsp_channel *channel, const struct host_packet *packet)
 {
-	struct late late = { .channel = channel, .call = revoke_now };
+	const struct late late = { .channel = channel, .call = revoke_now };
 	uint32_t type;
-	enum fault_verdict verdict;
 
 	memcpy(&type, packet->payload, sizeof(type));
-	verdict = fault_at_nvsp(&type, sizeof(type));
-	if (verdict == FAULT_HOLD)
-		late.hold = fault_hold();
-	if (verdict != FAULT_DROP && !(verdict == FAULT_HOLD && late_hold(&late)))
+	if (!late_or_never(&late, fault_at_nvsp(&type, sizeof(type))))
 		revoke_now(channel, 0, NULL, 0);
 }
 

@@ -120,12 +120,12 @@ send_held(struct vsp_channel *channel, uint64_t transaction_id, const void *mess
 }
 
 static bool
-keep_back(struct vsp_nic *nic, const void *message, uint32_t bytes)
+kept_back(struct vsp_nic *nic, enum fault_verdict verdict, const void *message, uint32_t bytes)
 {
 	const struct late late = { .channel = &nic->channel[0], .call = send_held,
-		.payload = message, .bytes = bytes, .hold = fault_hold() };
+		.payload = message, .bytes = bytes };
 
-	return late_hold(&late);
+	return late_or_never(&late, verdict);
 }
 
 /* Writes the message into a control section and announces it. */
@@ -139,7 +139,7 @@ send_now(struct vsp_nic *nic, const void *message, uint32_t bytes)
 	memcpy(to, message, bytes);
 	fault_lie(LIE_PIECE_RNDIS, to, bytes);
 	verdict = fault_at_rndis(to, bytes);
-	if (verdict == FAULT_DROP || (verdict == FAULT_HOLD && keep_back(nic, to, bytes))) {
+	if (kept_back(nic, verdict, to, bytes)) {
 		nic->control_free_count++;
 		return;
 	}

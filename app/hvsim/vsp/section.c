@@ -285,11 +285,9 @@ given_back(struct vsp_channel *channel, uint64_t id, const void *payload, uint32
 static bool
 kept_back(struct vsp_channel *channel, enum fault_verdict verdict, uint64_t id)
 {
-	struct late late = { .channel = channel, .call = given_back, .transaction_id = id };
+	const struct late late = { .channel = channel, .call = given_back, .transaction_id = id };
 
-	if (verdict == FAULT_HOLD)
-		late.hold = fault_hold();
-	return verdict == FAULT_DROP || (verdict == FAULT_HOLD && late_hold(&late));
+	return late_or_never(&late, verdict);
 }
 
 void
