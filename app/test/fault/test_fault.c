@@ -19,17 +19,9 @@
 #include "../../../drivers/net/netvsc/nvsp_wire.h"
 #include "../../../drivers/net/netvsc/rndis_wire.h"
 #include "core/util.h"
-#include "fault/fault.h"
+#include "arm.h"
 
 static char error[256];
-
-static void
-arm(const char *text)
-{
-	error[0] = '\0';
-	if (fault_arm(text, error, sizeof(error)) != 0)
-		fail_msg("%s: %s", text, error);
-}
 
 static int
 disarm_all(void **state)

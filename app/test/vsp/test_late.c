@@ -7,15 +7,7 @@
 
 #include "../../hvsim/vsp/late.h"
 #include "control_fixture.h"
-
-static void
-arm(const char *text)
-{
-	char error[256] = "";
-
-	if (fault_arm(text, error, sizeof(error)) != 0)
-		fail_msg("%s: %s", text, error);
-}
+#include "../fault/arm.h"
 
 static int
 teardown(void **state)

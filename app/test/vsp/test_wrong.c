@@ -9,16 +9,8 @@
 #include <cmocka.h>
 
 #include "../../hvsim/vsp/late.h"
+#include "../fault/arm.h"
 #include "fake.h"
-
-static void
-arm(const char *text)
-{
-	char error[256] = "";
-
-	if (fault_arm(text, error, sizeof(error)) != 0)
-		fail_msg("%s: %s", text, error);
-}
 
 static int
 setup(void **state)
