@@ -66,6 +66,17 @@ def exchange(ops, n=FRAMES, queue=0, queues=1, ms=400):
     return got
 
 
+def all_mbufs_are_back(ops, told=None):
+    """None is lost: neither in the pool nor on a transmit queue. `told` explains it else."""
+    missing = ops("missing")
+    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, (missing, told)
+
+
+def stops_with_all_mbufs(ops, told=None):
+    ops("stop", seconds=90)
+    all_mbufs_are_back(ops, told)
+
+
 def works(ops, queues=1, ms=400):
     """The port as it is after a fault: by itself, or after stop and start, or after
     a reset. `ms`: how long each of the frames may take that shows the first."""

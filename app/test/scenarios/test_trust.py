@@ -5,7 +5,8 @@ import pytest
 
 import lies
 from conftest import NO_HUGE, wait_until
-from faulty import FRAMES, GONE_SECONDS, PATIENT_MS, FaultSoak, exchange, works
+from faulty import (FRAMES, GONE_SECONDS, PATIENT_MS, FaultSoak, all_mbufs_are_back, exchange,
+                    stops_with_all_mbufs, works)
 from lines import Ops
 from test_builtin import echo_ok
 from test_bus import Tree
@@ -99,9 +100,7 @@ def test_after_a_lie_the_port_works_again_and_nothing_is_missing(machine, plugin
             how = works(ops)
             outcomes[how] = outcomes.get(how, 0) + 1
     assert lies.fired(server) >= len(walk), outcomes
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, (missing, outcomes)
+    stops_with_all_mbufs(ops, outcomes)
 
 
 @pytest.mark.full
@@ -117,9 +116,7 @@ def test_bytes_that_change_while_the_driver_reads_them_do_no_harm(machine, plugi
     server.ctl("fault", "disarm", "all")
     assert lies.fired(server, "flip") > 100
     works(ops)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 @pytest.mark.full
@@ -152,9 +149,7 @@ def test_each_way_to_answer_wrongly_has_its_outcome(machine, plugin, fault, how)
     assert works(ops, ms=PATIENT_MS) == "by itself"
     assert lies.fired(server, fault.split(":", maxsplit=1)[0]) > 0
     no_violations(server)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 def late_replies(ops):
@@ -172,9 +167,7 @@ def bears_late_answers(server, ops, count):
     assert works(ops, ms=PATIENT_MS) == "by itself"
     assert late_replies(ops) == count
     no_violations(server)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 @pytest.mark.full
@@ -224,9 +217,7 @@ def test_a_host_that_keeps_all_of_the_receive_buffer_gives_it_back_at_a_reset(ma
     server.ctl("fault", "disarm", "all")
     assert works(ops) == "reset"
     no_violations(server)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 @pytest.mark.full
@@ -261,9 +252,7 @@ def test_a_host_that_does_not_take_leave_delays_a_reset_by_seconds(machine, plug
     server.ctl("fault", "disarm", "all")
     assert works(ops, ms=PATIENT_MS) == "by itself"
     no_violations(server)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 def flooded(server, ops, message):
@@ -298,9 +287,7 @@ def test_a_flood_on_all_queues_costs_time_and_nothing_else(machine, plugin, mess
     ops("rx", n=10000, ms=50, last=1)
     assert works(ops, 2, PATIENT_MS) == "by itself"
     no_violations(server)
-    ops("stop", seconds=90)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    stops_with_all_mbufs(ops)
 
 
 @pytest.mark.full
@@ -322,8 +309,7 @@ def test_the_death_of_the_host_process_costs_the_port_and_not_the_program(machin
         answer = ops(name, seconds=GONE_SECONDS, **words)
         assert -200 < answer.get("ret", 0) <= 0, (name, answer)
     ops.ok("remove", seconds=GONE_SECONDS)
-    missing = ops("missing")
-    assert missing["mbufs"] == 0 and missing["tx_mbufs"] == 0, missing
+    all_mbufs_are_back(ops)
     ops.ok("end")
     assert ops.proc.wait(20) == 0, ops.text()
     if server.control.exists():
