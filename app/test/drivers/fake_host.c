@@ -401,10 +401,12 @@ set_rss(const uint8_t *info, uint32_t bytes)
 	}
 	memcpy(fake_host->rss_table, info + rss->table_offset, rss->table_bytes);
 	memcpy(fake_host->rss_key, info + rss->key_offset, NDIS_RSS_KEY_BYTES);
-	if ((rss->flags & NDIS_RSS_DISABLE) != 0)
+	if (rss->flags == NDIS_RSS_DISABLE)
 		fake_host->rss_disables++;
-	else
+	else if (rss->flags == 0)
 		fake_host->rss_enables++;
+	else
+		wrong("RSS flags that the driver has no reason to set");
 }
 
 static void

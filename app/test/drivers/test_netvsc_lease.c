@@ -38,6 +38,26 @@ frames_longer_than_the_copybreak_are_lent_and_others_copied(void **state)
 	}
 }
 
+/* Where a frame is too long for an mbuf, the copy has several. */
+static void
+a_frame_as_long_as_the_copybreak_is_copied_into_however_many_mbufs(void **state)
+{
+	struct fake_data *d = lend_start(&(struct fake_setup){ .lend = true, .data_room = 512,
+		.rx_copybreak = 1000, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER });
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (uint32_t bytes = 999; bytes <= 1001; bytes++) {
+		lend_send(d, bytes, bytes, 1);
+		lend_receive(d, &m, 1);
+		lend_check(m, bytes, bytes);
+		assert_int_equal(lend_lent(m), bytes > 1000);
+		assert_int_equal(m->nb_segs > 1, bytes <= 1000);
+		rte_pktmbuf_free(m);
+	}
+	fake_data_stop(d);
+}
+
 static void
 nothing_is_lent_unless_it_was_asked_for(void **state)
 {
@@ -440,6 +460,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_longer_than_the_copybreak_are_lent_and_others_copied),
+		cmocka_unit_test(a_frame_as_long_as_the_copybreak_is_copied_into_however_many_mbufs),
 		cmocka_unit_test(nothing_is_lent_unless_it_was_asked_for),
 		cmocka_unit_test(without_memory_for_leases_frames_are_copied),
 		cmocka_unit_test(a_lent_frame_is_described_like_a_copied_one_and_needs_no_room),

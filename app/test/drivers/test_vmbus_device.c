@@ -597,6 +597,19 @@ a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it(void *
 	assert_int_equal(lines_with(A "/channels/22/ring"), 1);
 }
 
+/* Kernels before 6 say nothing of the main channel until it is open. */
+static void
+the_file_that_is_missing_is_named_whatever_is_known_of_the_main_channel(void **state)
+{
+	(void)state;
+	world.sleep_ns = 1;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	fake_tree_channel(A, 21, 1);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 1), 0);
+	assert_int_equal(lines_with("0 of 1 subchannels"), 1);
+	assert_int_equal(lines_with(A "/channels/21/ring"), 1);
+}
+
 /* Conformance: 8. */
 static void
 where_the_kernel_makes_no_folder_the_wait_is_short(void **state)
@@ -896,6 +909,27 @@ watching_leaves_neither_thread_nor_descriptor_behind(void **state)
 	assert_int_equal(watch.count, 0);
 }
 
+/* Where the system lets it: on cores that all poll it would wait for its turn. */
+static void
+the_watch_runs_before_what_polls(void **state)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	int policy, expected = SCHED_OTHER;
+
+	(void)state;
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0) {
+		expected = SCHED_FIFO;
+		param.sched_priority = 0;
+		assert_int_equal(pthread_setschedparam(pthread_self(), SCHED_OTHER, &param), 0);
+	}
+	watch_start(on_removed);
+	assert_int_equal(pthread_getschedparam(watch.thread, &policy, &param), 0);
+	assert_int_equal(policy, expected);
+	assert_int_equal(pthread_getschedparam(watch.teller, &policy, &param), 0);
+	assert_int_equal(policy, SCHED_OTHER);
+	vmbus_device_unwatch(&device);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -915,6 +949,7 @@ main(void)
 		CASE(a_subchannel_that_cannot_be_made_is_told_and_tried_again),
 		CASE(a_ring_file_that_appears_late_is_waited_for),
 		CASE(a_ring_file_that_never_appears_costs_a_queue_and_one_notice_that_names_it),
+		CASE(the_file_that_is_missing_is_named_whatever_is_known_of_the_main_channel),
 		CASE(where_the_kernel_makes_no_folder_the_wait_is_short),
 		CASE(rings_that_appear_late_one_after_the_other_are_waited_for_within_one_bound),
 		CASE(folders_that_linger_or_make_no_sense_are_passed_over),
@@ -926,6 +961,7 @@ main(void)
 		CASE(a_rescind_that_was_noticed_is_told_before_the_watch_ends),
 		CASE(a_device_is_present_while_the_kernel_has_it_under_its_uuid_and_bound),
 		CASE(watching_leaves_neither_thread_nor_descriptor_behind),
+		CASE(the_watch_runs_before_what_polls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
