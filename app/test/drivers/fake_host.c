@@ -380,6 +380,8 @@ rndis_query(const struct rndis_oid_request *request)
 		},
 	};
 
+	if (request->info_offset != (request->info_bytes == 0 ? 0 : 20))
+		wrong("a query's information is nowhere, or elsewhere than right behind it");
 	reply.head.info_bytes = query_info(request->oid, reply.info);
 	if (reply.head.info_bytes == 0)
 		reply.head.status = NDIS_STATUS_NOT_SUPPORTED;

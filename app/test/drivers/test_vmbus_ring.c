@@ -292,6 +292,26 @@ rx_ring_signals_exactly_when_room_crosses_what_the_host_waits_for(void **state)
 	}
 }
 
+/* A host that writes there only confuses itself; and no fence is paid for. */
+static void
+rx_ring_publishes_nothing_where_nothing_was_taken(void **state)
+{
+	struct half half = half_create(4096, DATA_BYTES);
+	struct vmbus_rx_ring rx;
+
+	(void)state;
+	assert_int_equal(vmbus_rx_ring_attach(&rx, half.mem, half.bytes, 4096), 0);
+	half.page->write_index = 64;
+	assert_int_equal(vmbus_rx_ring_available(&rx), 64);
+	half.page->read_index = 4711;
+	assert_false(vmbus_rx_ring_publish(&rx));
+	assert_int_equal(half.page->read_index, 4711);
+	vmbus_rx_ring_take(&rx, 64);
+	assert_false(vmbus_rx_ring_publish(&rx));
+	assert_int_equal(half.page->read_index, 64);
+	free(half.mem);
+}
+
 int
 main(void)
 {
@@ -306,6 +326,7 @@ main(void)
 		cmocka_unit_test(rings_of_every_kernels_size_attach_and_hold_what_their_data_area_holds),
 		cmocka_unit_test(rx_ring_reports_an_index_that_is_none),
 		cmocka_unit_test(rx_ring_signals_exactly_when_room_crosses_what_the_host_waits_for),
+		cmocka_unit_test(rx_ring_publishes_nothing_where_nothing_was_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
