@@ -21,6 +21,9 @@
 #include "../core/util.h"
 
 #define TREE_DEPTH_MAX 32
+/* 5 s in all. */
+#define OLD_FOLDER_LOOKS 500u
+#define OLD_FOLDER_LOOK_US 10000u
 
 const char *
 folder_candidate(unsigned int i)
@@ -81,23 +84,46 @@ tree_empty(int folder_fd, int depth)
 	closedir(dir);
 }
 
+/* Takes the folder's descriptor. The folder itself goes last: another hvsim that
+ * is to have the same one waits for that. */
+static void
+remove_by(int folder_fd, const char *path, const char *extra)
+{
+	if (extra != NULL)
+		unlink(extra);
+	if (folder_fd >= 0)
+		tree_empty(folder_fd, 0);
+	rmdir(path);
+}
+
 static void
 remove_all(const char *path, const char *extra)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0)
-		tree_empty(fd, 0);
-	rmdir(path);
-	if (extra != NULL)
-		unlink(extra);
+	remove_by(fd, path, extra);
 }
 
 /* ---- the janitor ---- */
 
-static void __attribute__((noreturn))
-janitor_main(const struct folder *folder, int fd)
+/* Closes all others from 3 on. */
+static void
+keep_two(int a, int b)
 {
+	unsigned int low = (unsigned int)HV_MIN(a, b), high = (unsigned int)HV_MAX(a, b);
+
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0u, 0);
+}
+
+/* folder_fd: the folder may go, and another hvsim make one of the same name. */
+static void __attribute__((noreturn))
+janitor_main(const struct folder *folder, int fd, int folder_fd)
+{
+	struct stat st;
 	char byte;
 	ssize_t n;
 	int null;
@@ -105,14 +131,12 @@ janitor_main(const struct folder *folder, int fd)
 	/* Out of the terminal's reach and of the caller's way. */
 	setsid();
 	prctl(PR_SET_NAME, "hvsim-janitor");
-	if (fd != 3) {
-		dup2(fd, 3);
-		fd = 3;
-	}
+	fd = fcntl(fd, F_DUPFD, 3);
+	folder_fd = fcntl(folder_fd, F_DUPFD, 3);
 	null = open("/dev/null", O_RDWR);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
-	close_range(4, ~0u, 0);
+	keep_two(fd, folder_fd);
 	if (chdir("/") < 0)
 		_exit(1);
 	do {
@@ -120,22 +144,27 @@ janitor_main(const struct folder *folder, int fd)
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	/* A byte is never sent: the end means that hvsim has ended, or is
 	 * ending and has removed everything itself. */
-	if (access(folder->path, F_OK) == 0)
-		remove_all(folder->path, folder->extra);
+	if (fstat(folder_fd, &st) == 0 && st.st_nlink > 0)
+		remove_by(folder_fd, folder->path, folder->extra);
 	_exit(0);
 }
 
 static int
 janitor_start(struct folder *folder)
 {
-	int fds[2];
+	int folder_fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fds[2], ret = folder_fd < 0 ? -errno : 0;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
+	if (ret == 0 && pipe2(fds, O_CLOEXEC) < 0) {
+		ret = -errno;
+		close(folder_fd);
+	}
+	if (ret < 0)
+		return ret;
 	folder->janitor = fork();
 	if (folder->janitor < 0) {
-		int ret = -errno;
-
+		ret = -errno;
+		close(folder_fd);
 		close(fds[0]);
 		close(fds[1]);
 		return ret;
@@ -146,8 +175,9 @@ janitor_start(struct folder *folder)
 		sigfillset(&all);
 		sigprocmask(SIG_SETMASK, &all, NULL);
 		close(fds[1]);
-		janitor_main(folder, fds[0]);
+		janitor_main(folder, fds[0], folder_fd);
 	}
+	close(folder_fd);
 	close(fds[0]);
 	folder->janitor_fd = fds[1];
 	return 0;
@@ -168,20 +198,40 @@ folder_make_in(const char *parent)
 	return NULL;
 }
 
-int
-folder_create(struct folder *folder, const char *extra)
+/* The name that the user gave. An hvsim before this one may have ended a moment
+ * ago, and its folder be on its way out. */
+static char *
+folder_make_at(const char *path)
+{
+	for (unsigned int i = 0; mkdir(path, 0700) < 0; i++) {
+		if (errno != EEXIST || i == OLD_FOLDER_LOOKS)
+			return NULL;
+		usleep(OLD_FOLDER_LOOK_US);
+	}
+	return strdup(path);
+}
+
+static char *
+folder_make(void)
 {
 	const char *parent;
+	char *path = NULL;
+
+	errno = ENOENT;
+	for (unsigned int i = 0; path == NULL && (parent = folder_candidate(i)) != NULL; i++)
+		path = folder_make_in(parent);
+	return path;
+}
+
+int
+folder_create(struct folder *folder, const char *path, const char *extra)
+{
 	int ret;
 
 	*folder = (struct folder) { .janitor_fd = -1 };
-	for (unsigned int i = 0; (parent = folder_candidate(i)) != NULL; i++) {
-		folder->path = folder_make_in(parent);
-		if (folder->path != NULL)
-			break;
-	}
+	folder->path = path != NULL ? folder_make_at(path) : folder_make();
 	if (folder->path == NULL)
-		return errno != 0 ? -errno : -ENOENT;
+		return -errno;
 	if (extra != NULL)
 		folder->extra = strdup(extra);
 	ret = extra != NULL && folder->extra == NULL ? -ENOMEM : janitor_start(folder);

@@ -17,9 +17,11 @@ struct folder {
 	pid_t janitor;
 };
 
-/* extra: absolute path of a socket outside the folder, or NULL. Call it early:
- * it forks. Returns 0 or -errno. */
-int folder_create(struct folder *folder, const char *extra);
+/* path: what the folder is to be, or NULL: a new one in a folder for such things. One
+ * that exists is waited for, for 5 s, until its hvsim has removed it. extra: absolute
+ * path of a socket outside the folder, or NULL. Call it early: it forks. Returns 0 or
+ * -errno. */
+int folder_create(struct folder *folder, const char *path, const char *extra);
 void folder_remove(struct folder *folder);
 
 /* The folders that private folders are made in, best first; NULL after the

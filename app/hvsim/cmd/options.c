@@ -79,8 +79,9 @@ static const struct option_row machine_rows[] = {
 	{ "nic", true }, { "port", true }, { "config", true }, { "host", true },
 	{ "kernel", true }, { "iova", true }, { "isolated", false }, { "seed", true },
 	{ "check", true }, { "strict", false }, { "poll", true }, { "cpus", true }, { "numa", true },
-	{ "control", true }, { "trace", true }, { "capture", true }, { "stats", false },
-	{ "stats-json", true }, { "fault", true }, { "log-level", true }, { "log-file", true },
+	{ "control", true }, { "folder", true }, { "trace", true }, { "capture", true },
+	{ "stats", false }, { "stats-json", true }, { "fault", true }, { "log-level", true },
+	{ "log-file", true },
 };
 
 static int
@@ -134,17 +135,18 @@ keep_text(char **to, const char *value)
 
 /* The path as it is from any folder. */
 static int
-control_set(struct config *config, const char *value, char *error, unsigned int bytes)
+path_set(struct config *config, const char *name, const char *value, char *error,
+	unsigned int bytes)
 {
 	char here[PATH_MAX], path[PATH_MAX];
 
 	if (*value == '/' || *value == '\0' || getcwd(here, sizeof(here)) == NULL)
-		return config_set(config, "control", value, error, bytes);
+		return config_set(config, name, value, error, bytes);
 	if (snprintf(path, sizeof(path), "%s/%s", here, value) >= (int)sizeof(path)) {
-		snprintf(error, bytes, "control=%s: the path is too long", value);
+		snprintf(error, bytes, "%s=%s: the path is too long", name, value);
 		return -EINVAL;
 	}
-	return config_set(config, "control", path, error, bytes);
+	return config_set(config, name, path, error, bytes);
 }
 
 static bool
@@ -181,8 +183,8 @@ machine_apply(void *context, const char *name, const char *value, char *error,
 		return keep_text(&options->stats_json, value);
 	if (strcmp(name, "fault") == 0)
 		return fault_arm(value, error, bytes);
-	if (strcmp(name, "control") == 0)
-		return control_set(&options->config, value, error, bytes);
+	if (strcmp(name, "control") == 0 || strcmp(name, "folder") == 0)
+		return path_set(&options->config, name, value, error, bytes);
 	if (strcmp(name, "stats") == 0) {
 		options->stats = true;
 		return 0;

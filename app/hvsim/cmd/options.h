@@ -99,6 +99,8 @@ void machine_options_free(struct machine_options *options);
 	"  --cpus LIST        where hvsim itself runs, such as 3 or 0-1 (anywhere)\n" \
 	"  --numa NODE        where its memory is (any)\n" \
 	"  --control PATH     the control socket (in the private folder)\n" \
+	"  --folder DIR       the private folder (a new one); it must not exist, and is removed at\n" \
+	"                     the end. Guests of an hvsim that ended find the next one by it\n" \
 	"  --fault FAULT      the host goes wrong, such as silent:message=rndis-init; may be\n" \
 	"                     repeated (see 'hvsim faults')\n" \
 	"\n" \

@@ -106,8 +106,12 @@ static int
 start_folder(struct session *session)
 {
 	const char *given = session->options->config.control_path;
-	int ret = folder_create(&session->folder, *given != '\0' ? given : NULL);
+	const char *path = session->options->config.folder_path;
+	int ret = folder_create(&session->folder, *path != '\0' ? path : NULL,
+		*given != '\0' ? given : NULL);
 
+	if (ret < 0 && *path != '\0')
+		return usage_error(session->command, "--folder %s: %s", path, strerror(-ret));
 	if (ret < 0)
 		return command_failed(session->command, "cannot make a private folder: %s",
 			strerror(-ret));

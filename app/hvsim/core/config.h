@@ -77,6 +77,7 @@ struct config {
 	bool isolated;                  /* all guests are confidential ones */
 	int numa_node;                  /* -1 = any */
 	char control_path[4096];        /* "" = chosen */
+	char folder_path[4096];         /* "" = a new one */
 	char trace_path[4096];          /* "" = no trace file */
 	struct config_guest *guests;
 	struct config_nic *nics;
@@ -90,7 +91,8 @@ void config_init(struct config *config);
 void config_fini(struct config *config);
 /* Each returns 0, or -EINVAL with one clear sentence in error. */
 /* A setting of the whole host by its option name: "host", "kernel", "iova",
- * "isolated", "seed", "check", "strict", "poll", "cpus", "numa", "control", "trace". */
+ * "isolated", "seed", "check", "strict", "poll", "cpus", "numa", "control", "folder",
+ * "trace". */
 int config_set(struct config *config, const char *name, const char *value, char *error,
 	unsigned int bytes);
 int config_add_nic(struct config *config, const char *spec, char *error, unsigned int bytes);

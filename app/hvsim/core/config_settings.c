@@ -72,6 +72,13 @@ SETTER(control)
 	return config_copy_text(config->control_path, sizeof(config->control_path), value);
 }
 
+SETTER(folder)
+{
+	if (*value != '/')
+		return -EINVAL;
+	return config_copy_text(config->folder_path, sizeof(config->folder_path), value);
+}
+
 SETTER(trace)
 {
 	if (*value == '\0')
@@ -109,6 +116,7 @@ static const struct setting {
 	{ "cpus", "a list of CPUs such as 3 or 0-1,4", set_cpus },
 	{ "numa", "a node number, or any", set_numa },
 	{ "control", "the path of a socket", set_control },
+	{ "folder", "the absolute path of a folder", set_folder },
 	{ "trace", "the path of a file", set_trace },
 };
 

@@ -226,7 +226,8 @@ settings_are_checked_by_name_and_value(void **state)
 		{ "cpus", "a", "cpus=a: expected a list of CPUs such as 3 or 0-1,4" },
 		{ "numa", "x", "numa=x: expected a node number, or any" },
 		{ "colour", "red", "hvsim has no option \"colour\"; it has host, kernel, iova, "
-			"isolated, seed, check, strict, poll, cpus, numa, control, trace" },
+			"isolated, seed, check, strict, poll, cpus, numa, control, folder, trace" },
+		{ "folder", "here", "folder=here: expected the absolute path of a folder" },
 	};
 	struct config *config = *state;
 
@@ -464,7 +465,7 @@ a_wrong_topology_file_says_where(void **state)
 			"as \"tap:name=tap0\"" },
 		{ "{\"settings\": {\"chek\": 1}}", "t.json: hvsim has no option \"chek\"; it "
 			"has host, kernel, iova, isolated, seed, check, strict, poll, cpus, numa, "
-			"control, trace" },
+			"control, folder, trace" },
 		{ "{\"settings\": 1}", "t.json: \"settings\" must be an object" },
 	};
 	struct config *config = *state;

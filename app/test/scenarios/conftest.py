@@ -186,12 +186,26 @@ class Server:
         self.control = machine.path("control")
         self.log = machine.path("serve.log")
         self.guests = []
-        with open(self.log, "w", encoding="utf-8") as log:
+        self.command = [str(a) for a in [HVSIM, "serve", "--control", self.control, *options]]
+        self.launch()
+
+    def launch(self):
+        with open(self.log, "a", encoding="utf-8") as log:
             self.proc = subprocess.Popen(
-                [str(a) for a in [HVSIM, "serve", "--control", self.control, *options]],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=machine.folder,
-                env={**os.environ, **machine.env}, start_new_session=True)
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.machine.folder, env={**os.environ, **self.machine.env},
+                start_new_session=True)
         self.pid = self.proc.pid
+
+    def kill(self):
+        """As a host dies that is switched off."""
+        self.proc.kill()
+        self.proc.wait(10)
+
+    def start_again(self):
+        """The same once more; with a --folder, guests of the one before find it."""
+        self.launch()
+        self.wait_ready()
 
     def wait_ready(self):
         def ready():

@@ -156,6 +156,20 @@ def test_a_guest_sees_its_host_vanish_and_ends_by_its_own_means(machine, how, wr
 
 
 @pytest.mark.quick
+def test_a_host_that_is_started_again_at_once_has_the_folder_to_itself(machine):
+    """Nobody of the killed ones removes what is their successor's by then."""
+    server = machine.serve(["--folder", machine.path("host"), "--nic", "queues=1,port=echo"])
+    for _ in range(20):
+        server.kill()
+        server.start_again()
+    server.exec([LOAD, "--messages", "1000"]).ok()
+    folder = Path(server.exec(["sh", "-c", "echo $HVSIM_DIR"]).ok().out.strip())
+    assert folder.exists() and server.control.exists()
+    server.end()
+    assert not folder.parent.exists() and not server.control.exists()
+
+
+@pytest.mark.quick
 def test_hvsim_run_ends_with_the_status_of_its_command(machine):
     assert machine.run(["--nic", "port=echo"], ["sh", "-c", "exit 37"]).status == 37
     assert machine.run(["--nic", "port=echo"], ["true"]).status == 0
