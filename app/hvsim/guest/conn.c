@@ -23,7 +23,6 @@ static struct {
 	int fd;                         /* hidden; -1: none */
 	pid_t pid;                      /* of the process that made it */
 	bool known;                     /* hello was answered once */
-	bool tracer_set;
 	struct guest_hello_reply hello;
 } conn = { .fd = -1 };
 
@@ -68,7 +67,7 @@ message_send(int fd, const struct conn_message *message)
 	for (int tries = 0; sendmsg(fd, &mh, MSG_NOSIGNAL) < 0; tries++) {
 		/* ETOOMANYREFS: an ordinary user's descriptors are still on their way. */
 		if ((errno != EINTR && errno != ETOOMANYREFS) || tries == SEND_TRIES)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		usleep(errno == EINTR ? 0 : 1000);
 	}
 	return 0;
@@ -188,9 +187,8 @@ tracer_set(int fd)
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
 
-	if (conn.tracer_set || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0)
 		return;
-	conn.tracer_set = true;
 	prctl(PR_SET_PTRACER, (unsigned long)peer.pid, 0, 0, 0);
 }
 
@@ -226,17 +224,47 @@ conn_open(pid_t heir_of)
 	return fds_hide(&conn.fd, fd);
 }
 
-static int
-conn_ensure(void)
-{
-	return conn.fd >= 0 ? 0 : conn_open(0);
-}
-
 /* After an error nobody knows what the next reply would belong to. */
 static void
 conn_broken(void)
 {
 	fds_hidden_close(&conn.fd);
+}
+
+/* hvsim has closed it, or is gone. */
+static bool
+conn_ended(int fd)
+{
+	char byte;
+	ssize_t bytes = recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+
+	return bytes == 0 || (bytes < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* Without a reply, on the connection that there is. */
+static int
+tell(const struct conn_message *message)
+{
+	int ret = message_send(conn.fd, message);
+
+	if (ret < 0)
+		conn_broken();
+	return ret;
+}
+
+static int
+conn_ensure(void)
+{
+	bool again = conn.known;
+	int ret;
+
+	if (conn.fd >= 0)
+		return 0;
+	/* A host that has not been away keeps what it was told. */
+	ret = conn_open(conn.pid == getpid() ? conn.pid : 0);
+	if (ret == 0 && again)
+		ret = maps_tell_again(tell);
+	return ret;
 }
 
 int
@@ -263,12 +291,13 @@ conn_request(const struct conn_message *message, struct conn_reply *reply)
 int
 conn_tell(const struct conn_message *message)
 {
+	bool old = conn.fd >= 0;
 	int ret = conn_ensure();
 
 	if (ret == 0)
-		ret = message_send(conn.fd, message);
-	if (ret < 0)
-		conn_broken();
+		ret = tell(message);
+	if (ret < 0 && old && ret != -ETIMEDOUT && conn_ensure() == 0)
+		ret = tell(message);
 	return ret;
 }
 
@@ -299,18 +328,31 @@ conn_hello(struct guest_hello_reply *hello)
 	return ret;
 }
 
+int
+conn_current(void)
+{
+	int ret;
+
+	guest_lock();
+	if (conn.fd >= 0 && conn_ended(conn.fd))
+		conn_broken();
+	ret = conn_ensure();
+	guest_unlock();
+	return ret;
+}
+
 void
 conn_forked(bool connect_now)
 {
 	static int parents_fd;
 
-	conn.tracer_set = false;
 	if (conn.fd < 0)
 		return;
 	/* Until this child has connected, its copy of the parent's connection
 	 * keeps the memory of the parent known, should that exit. */
 	fds_hidden_rename(&conn.fd, &parents_fd);
-	if (connect_now)
-		conn_open(conn.pid);
+	/* Where the parent's host is gone, a new one knows nothing of the parent. */
+	if (connect_now && conn_open(conn.pid) == 0 && conn_ended(parents_fd))
+		maps_tell_again(tell);
 	fds_hidden_close(&parents_fd);
 }

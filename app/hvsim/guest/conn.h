@@ -38,13 +38,17 @@ int conn_socket(void);
 int conn_exchange(int fd, const struct conn_message *message, struct conn_reply *reply);
 /* The same on the process's connection, made when needed. The lock is held. */
 int conn_request(const struct conn_message *message, struct conn_reply *reply);
-/* Without a reply. The lock is held. */
+/* Without a reply. The lock is held. Where hvsim was started anew, this and
+ * conn_request() find the new one, and try once more. */
 int conn_tell(const struct conn_message *message);
 /* A request that carries a path only; takes the lock. */
 int conn_path_request(uint32_t op, const char *path, struct conn_reply *reply);
 void conn_reply_close(struct conn_reply *reply);
 /* After fork: the connection is the parent's. The lock is held. */
 void conn_forked(bool connect_now);
+/* Sees to it that the hvsim of this moment knows this process. Takes the lock.
+ * Returns 0 or -errno. */
+int conn_current(void);
 /* What hvsim said at the first hello. Takes the lock. Returns 0 or -errno. */
 int conn_hello(struct guest_hello_reply *hello);
 

@@ -14,6 +14,7 @@
  *   uio.c      /dev/uioN
  *   irq.c      its interrupt masks
  *   maps.c     mappings: of uio devices, and those hvsim is told of
+ *   areas.c    what the kernel says of mappings
  *   stream.c   stdio on attributes and uio devices
  *   watch.c    inotify on the tree
  *   hooks_*.c  the functions that programs call instead of libc's
@@ -99,6 +100,7 @@ enum file_kind {
 
 struct uio_state {
 	uint32_t number;
+	uint64_t cookie;                /* of its socket */
 	struct guest_uio_page *page;
 	struct guest_uio_reply maps;
 	int map_fds[GUEST_UIO_MAPS];    /* hidden; -1 once no descriptor is left */
@@ -201,6 +203,23 @@ int maps_tell(const void *addr, size_t bytes, const struct map_request *req, int
 bool maps_any_told(void);
 /* After fork, connected: what a child has to say anew. The lock is held. */
 void maps_forked(void);
+/* Says anew, by `tell`, what memory hvsim was told of, where that can be opened:
+ * else it is copied. The lock is held. Returns 0, or what `tell` failed with. */
+int maps_tell_again(int (*tell)(const struct conn_message *message));
+
+/* ---- areas.c ---- */
+
+struct area {
+	uintptr_t start, end;
+	uint64_t offset;                /* in its file */
+};
+
+/* Calls `each` for every mapping of this process until that returns an error, and
+ * returns that, or 0. The lock is held. */
+int areas_walk(int (*each)(const struct area *area, void *arg), void *arg);
+/* Opens what is mapped there, which needs CAP_CHECKPOINT_RESTORE. Returns a
+ * descriptor or -errno. */
+int area_open(const struct area *area);
 
 /* ---- stream.c ---- */
 

@@ -7,6 +7,10 @@
  * SOCK_SEQPACKET unix sockets, one datagram a message. Both ends are built
  * from one tree and check GUEST_PROTO_VERSION first.
  *
+ * hvsim may end and be started again at the same place. Then every connection
+ * is dead: a process makes a new one when it next asks for something, and says
+ * anew what memory it has; a uio descriptor stays dead.
+ *
  * A guest process finds its guest by the environment:
  *   HVSIM_DIR   a private folder with the sysfs tree in `root/` and the socket
  *               in `sock`; the path may be longer than a sockaddr_un holds
@@ -25,7 +29,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define GUEST_PROTO_VERSION 1u
+#define GUEST_PROTO_VERSION 2u
 #define GUEST_PROTO_PAYLOAD_MAX 8192u
 #define GUEST_PROTO_FDS_MAX 8u
 #define GUEST_PATH_MAX 1024u
@@ -139,8 +143,9 @@ struct guest_uffd {
 #define GUEST_CHANNELS_PER_REPLY GUEST_PROTO_FDS_MAX
 
 struct guest_channels_request {
-	uint32_t uio;
+	uint64_t cookie;            /* of the open file's socket: one of another host's has none */
 	uint32_t first;             /* index of the first channel wanted */
+	uint32_t reserved;
 };
 
 struct guest_channels {

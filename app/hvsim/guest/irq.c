@@ -51,7 +51,7 @@ static void
 control_update(struct uio_state *uio)
 {
 	uint32_t epoch = __atomic_load_n(&uio->page->channel_epoch, __ATOMIC_SEQ_CST);
-	struct guest_channels_request want = { .uio = uio->number };
+	struct guest_channels_request want = { .cookie = uio->cookie };
 	struct conn_message message = {
 		.op = GUEST_CHANNELS, .payload = &want, .payload_bytes = sizeof(want), .fd = -1,
 	};

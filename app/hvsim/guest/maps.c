@@ -241,6 +241,46 @@ maps_forked(void)
 			watch_stores(entries[i].start, entries[i].end);
 }
 
+struct retelling {
+	int (*tell)(const struct conn_message *message);
+};
+
+/* One mapping of the kernel's may be several here, or a part of one. */
+static int
+area_tell(const struct area *area, void *arg)
+{
+	const struct retelling *retelling = arg;
+	struct guest_mem mem = { .flags = MAP_SHARED, .prot = PROT_READ | PROT_WRITE };
+	struct conn_message message = {
+		.op = GUEST_MEM_MAP, .payload = &mem, .payload_bytes = sizeof(mem), .fd = -1,
+	};
+	int ret = 0;
+
+	for (size_t i = table_lower(area->start); ret == 0 && i < count &&
+			entries[i].start < area->end; i++) {
+		uintptr_t end = entries[i].end < area->end ? entries[i].end : area->end;
+
+		mem.address = entries[i].start > area->start ? entries[i].start : area->start;
+		mem.bytes = end - mem.address;
+		mem.offset = area->offset + (mem.address - area->start);
+		if (entries[i].note.told && message.fd < 0)
+			message.fd = area_open(area);
+		if (entries[i].note.told && message.fd >= 0)
+			ret = retelling->tell(&message);
+	}
+	if (message.fd >= 0)
+		real.close(message.fd);
+	return ret;
+}
+
+int
+maps_tell_again(int (*tell)(const struct conn_message *message))
+{
+	struct retelling retelling = { tell };
+
+	return count > 0 ? areas_walk(area_tell, &retelling) : 0;
+}
+
 /* Only memory that packets may lie in: writable, not a file on a disk, no
  * program code. */
 static bool

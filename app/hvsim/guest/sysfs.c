@@ -235,6 +235,15 @@ sysfs_write(struct guest_file *file, const void *data, size_t bytes)
 
 /* ---- rings ---- */
 
+/* The file is no longer in the tree: another may be where it was. */
+static bool
+removed(int fd)
+{
+	struct stat st;
+
+	return real.fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 /* The channel's ring of this moment: mapping it does not keep it open. */
 void *
 sysfs_ring_mmap(struct guest_file *file, const struct map_request *req)
@@ -242,9 +251,14 @@ sysfs_ring_mmap(struct guest_file *file, const struct map_request *req)
 	struct conn_reply reply;
 	bool writes = (req->prot & PROT_WRITE) && (req->flags & MAP_TYPE) != MAP_PRIVATE;
 	void *addr = MAP_FAILED;
-	int ret = conn_path_request(GUEST_RING_OPEN, file->path, &reply);
 	struct stat st;
+	int ret;
 
+	if (removed(req->fd)) {
+		errno = ENODEV;
+		return MAP_FAILED;
+	}
+	ret = conn_path_request(GUEST_RING_OPEN, file->path, &reply);
 	if (ret == 0 && reply.fd_count != 1)
 		ret = -EPROTO;
 	if (ret == 0 && real.fstat(reply.fds[0], &st) < 0)

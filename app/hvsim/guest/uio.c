@@ -123,7 +123,7 @@ uio_connect(struct guest_file *file, int flags)
 
 	if (fd < 0)
 		return -ENODEV;
-	hello.cookie = socket_cookie(fd);
+	hello.cookie = file->uio.cookie = socket_cookie(fd);
 	ret = conn_exchange(fd, &message, &reply);
 	if (ret == 0)
 		ret = uio_attach(file, &reply);
@@ -197,6 +197,7 @@ uio_adopt(int fd)
 			return;
 		}
 		file->uio.number = file->uio.maps.uio;
+		file->uio.cookie = cookie;
 	}
 	fds_set(fd, file);
 	fds_put(file);
@@ -205,7 +206,6 @@ uio_adopt(int fd)
 int
 uio_open(uint32_t number, int flags)
 {
-	struct guest_hello_reply hello;
 	struct guest_file *file;
 	int fd;
 
@@ -214,7 +214,7 @@ uio_open(uint32_t number, int flags)
 		return -1;
 	}
 	/* Also makes this process known, whose memory the device will read. */
-	if (conn_hello(&hello) < 0) {
+	if (conn_current() < 0) {
 		errno = ENODEV;
 		return -1;
 	}
@@ -276,7 +276,8 @@ uio_is_gone(const struct uio_state *uio)
 	return __atomic_load_n(&uio->page->gone, __ATOMIC_SEQ_CST) != 0;
 }
 
-/* Takes one kick. Returns 1, 0 if hvsim is gone, -1 with errno. */
+/* Takes one kick. Returns 1, 0 if hvsim is gone, -1 with errno. One that was killed
+ * could not say that its devices are gone. */
 static ssize_t
 kick_take(struct uio_state *uio, int fd, int flags)
 {
@@ -286,7 +287,9 @@ kick_take(struct uio_state *uio, int fd, int flags)
 	if (bytes > 0)
 		__atomic_store_n(&uio->page->kick_pending, 0, __ATOMIC_SEQ_CST);
 	if (bytes < 0 && errno == ECONNRESET)
-		return 0;
+		bytes = 0;
+	if (bytes == 0)
+		__atomic_store_n(&uio->page->gone, 1, __ATOMIC_SEQ_CST);
 	return bytes;
 }
 

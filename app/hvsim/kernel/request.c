@@ -221,7 +221,7 @@ on_channels(struct kern_process *p, struct request *req)
 	if (req->payload_bytes != sizeof(want))
 		return -EPROTO;
 	memcpy(&want, req->payload, sizeof(want));
-	device = kern_device_by_uio(p->vm, want.uio);
+	device = uio_file_device(p->vm, want.cookie);
 	if (!device) {
 		server_answer_status(p, req->msg.op, -ENODEV);
 		return 0;

@@ -60,6 +60,9 @@ void uio_close_all(struct kern_vm *vm);
 /* The epoch that a reply about the device's channels belongs to. */
 uint32_t uio_channel_epoch(const struct kern_device *device);
 
+/* The device that the file with this cookie has open, or NULL. */
+struct kern_device *uio_file_device(const struct kern_vm *vm, uint64_t cookie);
+
 /* Answers a process that has the file's descriptor from before an exec, as the
  * hello was answered. Returns 0, or -ENOENT if no file has the cookie. */
 int uio_adopt(struct kern_process *p, uint64_t cookie);

@@ -190,19 +190,35 @@ uio_open(struct kern_vm *vm, int fd, const struct guest_hello *hello)
 	return ret;
 }
 
+static const struct uio_file *
+file_find(const struct kern_vm *vm, uint64_t cookie)
+{
+	const struct uio_file *file = open_list;
+
+	while (file && (file->vm != vm || file->cookie != cookie || file->device->gone))
+		file = file->next_open;
+	return file;
+}
+
+struct kern_device *
+uio_file_device(const struct kern_vm *vm, uint64_t cookie)
+{
+	const struct uio_file *file = file_find(vm, cookie);
+
+	return file ? file->device : NULL;
+}
+
 int
 uio_adopt(struct kern_process *p, uint64_t cookie)
 {
+	const struct uio_file *file = file_find(p->vm, cookie);
 	struct greeting g;
 
-	for (const struct uio_file *file = open_list; file; file = file->next_open) {
-		if (file->vm != p->vm || file->cookie != cookie || file->device->gone)
-			continue;
-		greeting_make(&g, file, GUEST_UIO_ADOPT);
-		server_answer(p, &g.reply);
-		return 0;
-	}
-	return -ENOENT;
+	if (!file)
+		return -ENOENT;
+	greeting_make(&g, file, GUEST_UIO_ADOPT);
+	server_answer(p, &g.reply);
+	return 0;
 }
 
 void

@@ -353,6 +353,8 @@ static const struct {
 	CASE(shrunk_files_do_not_kill_the_host),
 	CASE(inotify_succeeds_and_stays_silent),
 	CASE(vanished_host_gives_errors_and_no_signal),
+	CASE(restarted_host_is_found_and_the_old_one_stays_dead),
+	CASE(restarted_host_knows_the_memory_of_parent_and_child),
 	CASE(threads_open_and_close_at_once),
 };
 

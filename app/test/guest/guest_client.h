@@ -37,6 +37,12 @@ struct host_reply ask(uint64_t op, uint64_t arg);
 bool open_files_become(int64_t count);
 const char *uio_path(void);
 int uio_open(int flags);
+/* Within some seconds. */
+bool becomes_readable(int fd);
+bool map_fails(int fd, off_t offset, size_t bytes, int prot, int error);
+/* Waits until the channel is open and its ring can be opened. */
+const char *ring_path(unsigned int channel);
+bool host_finds(const void *addr, bool in_place, char byte);
 
 void the_tree_is_found_by_every_way_of_looking(void);
 void paths_lead_into_the_tree_from_anywhere(void);
@@ -76,6 +82,8 @@ void physical_pages_are_found(void);
 void shrunk_files_do_not_kill_the_host(void);
 void inotify_succeeds_and_stays_silent(void);
 void vanished_host_gives_errors_and_no_signal(void);
+void restarted_host_is_found_and_the_old_one_stays_dead(void);
+void restarted_host_knows_the_memory_of_parent_and_child(void);
 void threads_open_and_close_at_once(void);
 
 #endif /* TEST_GUEST_CLIENT_H */

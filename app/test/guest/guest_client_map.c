@@ -21,7 +21,7 @@ uio_map(int fd, unsigned int index, size_t bytes)
 	return map;
 }
 
-static bool
+bool
 map_fails(int fd, off_t offset, size_t bytes, int prot, int error)
 {
 	return mmap(NULL, bytes, prot, MAP_SHARED, fd, offset) == MAP_FAILED && errno == error;
@@ -245,7 +245,7 @@ threads_open_and_close_at_once(void)
 
 /* ---- rings of subchannels ---- */
 
-static const char *
+const char *
 ring_path(unsigned int channel)
 {
 	static char path[PATH_MAX];
@@ -327,7 +327,7 @@ memory_map(int *fd, size_t bytes, unsigned int flags)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-static bool
+bool
 host_finds(const void *addr, bool in_place, char byte)
 {
 	struct host_reply reply = ask(HOST_PAGE, (uintptr_t)addr);

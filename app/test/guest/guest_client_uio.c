@@ -21,7 +21,7 @@ readable_now(int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLIN);
 }
 
-static bool
+bool
 becomes_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

@@ -41,6 +41,7 @@ struct vsp_channel {
 
 static struct {
 	char parent[PATH_MAX];
+	const char *profile;
 	struct kern_vm *vm;
 	struct vsp_nic nic;
 	struct vsp_channel channel[HV_CHANNELS_MAX];
@@ -101,12 +102,24 @@ host_offer(void)
 	assert_int_not_equal(host.device->uio, UINT32_MAX);
 }
 
-void
-host_start(const char *profile, const char *deeper)
+/* The guest's kernel, and its NIC. */
+static void
+host_boot(void)
 {
 	struct config_guest config = { .name = "guest0" };
 	char error[256] = "";
 
+	snprintf(config.kernel_profile, sizeof(config.kernel_profile), "%s", host.profile);
+	host.vm = kern_vm_create(&config, host.parent, error, sizeof(error));
+	if (!host.vm)
+		fail_msg("%s", error);
+	memset(host.channel, 0, sizeof(host.channel));
+	host_offer();
+}
+
+void
+host_start(const char *profile, const char *deeper)
+{
 	memset(&host, 0, sizeof(host));
 	host.sock = -1;
 	snprintf(host.parent, sizeof(host.parent), "/tmp/hvsim-test-guest-XXXXXX");
@@ -114,12 +127,9 @@ host_start(const char *profile, const char *deeper)
 	strcat(host.parent, deeper);
 	if (deeper[0] != '\0')
 		assert_int_equal(mkdir(host.parent, 0700), 0);
-	snprintf(config.kernel_profile, sizeof(config.kernel_profile), "%s", profile);
 	assert_int_equal(engine_init(ENGINE_POLL_ADAPTIVE, NULL), 0);
-	host.vm = kern_vm_create(&config, host.parent, error, sizeof(error));
-	if (!host.vm)
-		fail_msg("%s", error);
-	host_offer();
+	host.profile = profile;
+	host_boot();
 }
 
 void
@@ -184,6 +194,10 @@ host_answer(const struct host_request *req, struct host_reply *reply)
 	case HOST_VANISH:
 		kern_vm_destroy(host.vm);
 		host.gone = true;
+		break;
+	case HOST_RESTART:
+		kern_vm_destroy(host.vm);
+		host_boot();
 		break;
 	case HOST_CHANNEL:
 		reply->a = channel->opened;

@@ -21,6 +21,7 @@ enum host_op {
 	HOST_MASK,              /* arg: channel -> interrupt mask that the host sees */
 	HOST_PAGE,              /* arg: address -> found, in place, first byte */
 	HOST_VANISH,            /* the guest's kernel and all sockets are gone */
+	HOST_RESTART,           /* the same, and a new one in the same place */
 	HOST_CHANNEL,           /* arg: channel -> opens, relid */
 	HOST_TEXT,              /* arg: channel; writes arg into the ring's data, both ways */
 	HOST_SIGNALS,           /* arg: channel -> how often it was signalled */

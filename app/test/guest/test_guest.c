@@ -179,6 +179,8 @@ CLIENT_CASE(physical_pages_are_found)
 CLIENT_CASE(shrunk_files_do_not_kill_the_host)
 CLIENT_CASE(inotify_succeeds_and_stays_silent)
 CLIENT_CASE(vanished_host_gives_errors_and_no_signal)
+CLIENT_CASE(restarted_host_is_found_and_the_old_one_stays_dead)
+CLIENT_CASE(restarted_host_knows_the_memory_of_parent_and_child)
 CLIENT_CASE(threads_open_and_close_at_once)
 
 static void
@@ -301,6 +303,8 @@ main(void)
 		CASE(shrunk_files_do_not_kill_the_host),
 		CASE(inotify_succeeds_and_stays_silent),
 		CASE(vanished_host_gives_errors_and_no_signal),
+		CASE(restarted_host_is_found_and_the_old_one_stays_dead),
+		CASE(restarted_host_knows_the_memory_of_parent_and_child),
 		CASE(threads_open_and_close_at_once),
 		CASE(a_long_path_works),
 		CASE(old_kernels_mask_the_primary_only),

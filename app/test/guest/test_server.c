@@ -34,6 +34,8 @@
 } while (0)
 
 #define CLOSED (-1000)
+/* By which every uio device is opened here. */
+#define COOKIE 4711u
 
 /* ---- the guest's end ---- */
 
@@ -111,7 +113,8 @@ exchange(int fd, uint32_t op, const void *payload, uint32_t bytes)
 static int
 hello(int fd, uint32_t op, uint32_t uio, uint32_t version)
 {
-	struct guest_hello body = { .version = version, .uio = uio, .iova_pa = 2 };
+	struct guest_hello body = { .version = version, .uio = uio, .iova_pa = 2,
+		.cookie = COOKIE };
 
 	return exchange(fd, op, &body, sizeof(body));
 }
@@ -191,14 +194,16 @@ with_malformed_messages_is_cut_off(void)
 static void
 asking_for_what_is_not_there_gets_an_error(void)
 {
-	struct guest_channels_request want = { .uio = 9999 };
+	struct guest_channels_request want = { .cookie = COOKIE + 1 };
 	static const char path[] = "/sys/bus/vmbus/devices/none/channels/1/ring";
 	int fd = greeted();
 
 	CHECK(hello(connected(), GUEST_HELLO_UIO, 9999, GUEST_PROTO_VERSION) == -ENODEV);
 	CHECK(exchange(fd, GUEST_CHANNELS, &want, sizeof(want)) == -ENODEV);
 	CHECK(exchange(fd, GUEST_RING_OPEN, path, sizeof(path)) == -ENOENT);
-	want.uio = host_uio();
+	CHECK(hello(connected(), GUEST_HELLO_UIO, host_uio(), GUEST_PROTO_VERSION) == 0);
+	CHECK(exchange(fd, GUEST_CHANNELS, &want, sizeof(want)) == -ENODEV);
+	want.cookie = COOKIE;
 	want.first = UINT32_MAX;
 	CHECK(exchange(fd, GUEST_CHANNELS, &want, sizeof(want)) == 0);
 }
