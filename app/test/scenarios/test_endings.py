@@ -233,6 +233,16 @@ def test_a_host_that_is_started_again_at_once_has_the_folder_to_itself(machine):
 
 
 @pytest.mark.quick
+def test_a_folder_that_was_there_before_is_neither_taken_nor_removed(machine):
+    folder = machine.path("mine")
+    folder.mkdir()
+    (folder / "file").touch()
+    done = machine.run(["--folder", folder, "--nic", "port=echo"], ["true"])
+    assert done.status != 0 and f"--folder {folder}: File exists" in done.err
+    assert list(folder.iterdir()) == [folder / "file"]
+
+
+@pytest.mark.quick
 def test_hvsim_run_ends_with_the_status_of_its_command(machine):
     assert machine.run(["--nic", "port=echo"], ["sh", "-c", "exit 37"]).status == 37
     assert machine.run(["--nic", "port=echo"], ["true"]).status == 0
