@@ -74,6 +74,18 @@ obey(struct ops *ops, char *line)
 		op->run(ops, &words);
 }
 
+static int
+on_removed(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct ops *ops = arg;
+
+	(void)port;
+	(void)type;
+	(void)ret;
+	ops->removals++;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -85,6 +97,7 @@ main(int argc, char **argv)
 		answer("\"eal\": %d", -rte_errno);
 		return 1;
 	}
+	rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RMV, on_removed, &ops);
 	if (rte_eth_dev_count_avail() > 0)
 		rte_eth_dev_info_get(ops.port, &info);
 	answer("\"ports\": %u, \"driver\": \"%s\"", rte_eth_dev_count_avail(),

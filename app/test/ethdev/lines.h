@@ -25,6 +25,7 @@ struct ops {
 	struct rte_mbuf *held[OPS_HELD_MAX];    /* received and kept */
 	unsigned int held_count;
 	volatile unsigned int link_events;
+	volatile unsigned int removals;         /* events of that kind, of all ports */
 };
 
 /* The words of a line after its name. */

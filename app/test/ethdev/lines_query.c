@@ -53,6 +53,15 @@ op_link(struct ops *ops, const struct words *words)
 		link.link_status, link.link_speed, link.link_autoneg, ops->link_events);
 }
 
+/* How many times it was told so far that a device is gone; if this port's is. */
+static void
+op_removals(struct ops *ops, const struct words *words)
+{
+	(void)words;
+	answer("\"count\": %u, \"removed\": %d", ops->removals,
+		rte_eth_dev_is_removed(ops->port));
+}
+
 static void
 op_stats(struct ops *ops, const struct words *words)
 {
@@ -163,6 +172,7 @@ op_calls(struct ops *ops, const struct words *words)
 
 const struct op query_ops[] = {
 	{ "info", op_info }, { "ptypes", op_ptypes }, { "modes", op_modes }, { "link", op_link },
+	{ "removals", op_removals },
 	{ "stats", op_stats }, { "xstats", op_xstats }, { "xstats_reset", op_xstats_reset },
 	{ "desc", op_desc }, { "rss_get", op_rss_get }, { "reta_get", op_reta_get },
 	{ "calls", op_calls }, { NULL, NULL },

@@ -235,9 +235,9 @@ def test_eal_ends_cleanly_with_a_port_that_runs(machine, plugin):
 
 # ---- rescind ----
 
-def rescinds(machine, plugin, options, rounds):
-    """Takes the NIC away and offers it again, so many times; returns the steps."""
-    server = machine.serve(["--nic", f"name=nic0,guid={A},queues=2,port=echo", *options])
+def comes_and_goes(server, plugin, rounds, remove, offer):
+    """`remove` takes the NIC away and `offer` brings it back, so many times; returns the
+    client's steps."""
     guest = server.start(bus(plugin, "rescind", str(rounds), f"vmbus:{A}",
                              eal=("-a", NOBODY_ELSE)))
 
@@ -249,14 +249,21 @@ def rescinds(machine, plugin, options, rounds):
 
     for i in range(1, rounds + 1):
         wait_until(lambda i=i: said("running", i), 40, f"the port runs, round {i}")
-        server.ctl("nic", "remove", "nic0")
+        remove()
         wait_until(lambda i=i: said("removed", i), 40, f"the removal is seen, round {i}")
         wait_until(lambda i=i: said("unplugged", i), 40, f"the device is removed, round {i}")
-        server.ctl("nic", "offer", "nic0")
+        offer()
     wait_until(lambda: said("cleanup", 1), 40, "the program ends")
     assert guest.wait(20) == 0, guest.log.read_text()
     no_violations(server)
     return said_by(guest)
+
+
+def rescinds(machine, plugin, options, rounds):
+    """By the host, which goes on."""
+    server = machine.serve(["--nic", f"name=nic0,guid={A},queues=2,port=echo", *options])
+    return comes_and_goes(server, plugin, rounds, lambda: server.ctl("nic", "remove", "nic0"),
+                          lambda: server.ctl("nic", "offer", "nic0"))
 
 
 @pytest.mark.quick

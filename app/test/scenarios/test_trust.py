@@ -5,7 +5,7 @@ import pytest
 
 import lies
 from conftest import NO_HUGE, wait_until
-from faulty import (FRAMES, GONE_SECONDS, PATIENT_MS, FaultSoak, all_mbufs_are_back, exchange,
+from faulty import (FRAMES, GONE_SECONDS, PATIENT_MS, FaultSoak, exchange,
                     stops_with_all_mbufs, works)
 from lines import Ops
 from test_builtin import echo_ok
@@ -296,27 +296,3 @@ def test_a_flood_on_all_queues_costs_time_and_nothing_else(machine, plugin, mess
 @pytest.mark.full
 def test_a_minute_of_random_faults_and_changes_leaves_a_port_that_works(machine, plugin):
     FaultSoak(machine, plugin, 20261123).run(seconds=60)
-
-
-@pytest.mark.full
-def test_the_death_of_the_host_process_costs_the_port_and_not_the_program(machine, plugin):
-    """hvsim is killed under a port that runs: every call returns, the port can be let go
-    of and the program ends by itself; an hvsim that is started again serves the next."""
-    server = machine.serve(["--nic", "queues=2,port=echo"])
-    ops = Ops(server, plugin).up(2)
-    assert exchange(ops, queues=2) == FRAMES
-    server.proc.kill()
-    server.proc.wait(20)
-    for name, words in (("tx", {"n": 16, "bytes": 100}), ("rx", {"n": 16, "ms": 100, "last": 1}),
-                        ("promisc", {"on": 1}), ("mtu", {"mtu": 1400}), ("stop", {})):
-        answer = ops(name, seconds=GONE_SECONDS, **words)
-        assert -200 < answer.get("ret", 0) <= 0, (name, answer)
-    ops.ok("remove", seconds=GONE_SECONDS)
-    all_mbufs_are_back(ops)
-    ops.ok("end")
-    assert ops.proc.wait(20) == 0, ops.text()
-    if server.control.exists():
-        server.control.unlink()         # nobody could remove it
-    again = Ops(machine.serve(["--nic", "queues=2,port=echo"]), plugin).up(2)
-    assert exchange(again, queues=2) == FRAMES
-    again.ok("stop")
