@@ -19,9 +19,9 @@ a frame that is lost and not counted, a leak, or a violation of the host's rules
   --every N     operations between two rests, where all is accounted for (20)
   --faults      instead, one NIC whose host goes wrong at random (lies, bytes that change
                 while they are read, rings left unread, requests left unanswered), takes
-                the NIC away in the middle of frames and of requests and offers it anew,
-                between rests at which it is honest: then the port works again and nothing
-                is missing (every 4)
+                the NIC away in the middle of frames and of requests and offers it anew, or
+                is killed there and started again, between rests at which it is honest: then
+                the port works again and nothing is missing (every 4)
   --build DIR   the build to use (default: build-test in the tree)
 TEXT
 }

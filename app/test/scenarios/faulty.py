@@ -6,7 +6,8 @@ stop and start or reset, and nothing is missing.
 A run is a list of steps that follows from its seed: faults are armed and disarmed
 over the control socket, operations return 0 or an errno in bounded time, frames go
 out and come back. The NIC is taken away in the middle of what goes on, also of a
-request that the host does not answer, and offered anew. At a rest all faults are
+request that the host does not answer, and offered anew; or the whole host process
+is killed there, and another one started in its place. At a rest all faults are
 disarmed and the accounts made: mbufs, allocations, and no violation of the host's
 rules by the driver of itself."""
 
@@ -106,7 +107,8 @@ class FaultSoak:
 
     def __init__(self, machine, plugin, seed, say=lambda line: None):
         self.rng, self.say = random.Random(seed), say
-        self.server = machine.serve(["--nic", f"queues={QUEUES},port=echo"])
+        self.server = machine.serve(["--folder", machine.path("host"),
+                                     "--nic", f"queues={QUEUES},port=echo"])
         listed = self.server.ctl("list")
         self.guid = listed.get("result", listed)["nics"][0]["guid"].strip("{}")
         self.ops = Ops(self.server, plugin).up(QUEUES)
@@ -114,7 +116,8 @@ class FaultSoak:
         self.steps, self.rests, self.armed, self.outcomes, self.errors = 0, 0, 0, {}, {}
         self.recent = []
         self.base = None
-        self.rescinds, self.cut_short = 0, 0
+        self.rescinds, self.cut_short, self.kills = 0, 0, 0
+        self.removed = False            # by a host that goes on
 
     # ---- faults ----
 
@@ -178,14 +181,35 @@ class FaultSoak:
 
     # ---- the NIC goes and comes back ----
 
+    def take_away(self):
+        """By its host, or with it; and then another host may be there at once."""
+        if self.rng.random() < 0.7:
+            self.server.ctl("nic", "remove", "nic0")
+            self.rescinds += 1
+            self.removed = True
+            return
+        self.recent.append("the host is killed")
+        self.server.kill()
+        self.kills += 1
+        if self.rng.random() < 0.5:
+            self.server.start_again()
+
+    def bring_back(self):
+        """An honest host, that offers the NIC."""
+        if self.server.proc.poll() is not None:
+            self.server.start_again()
+        self.server.ctl("fault", "disarm", "all")
+        if self.removed:
+            self.server.ctl("nic", "offer", "nic0")
+        self.removed = False
+
     def cut_off(self, name, words, moment):
         """An operation in the middle of which, or so, the NIC is taken away: it
         returns soon, whatever it was waiting for, and with an error if the moment
         was one that keeps it from success."""
         self.ops.send(" ".join([name, *(f"{k}={v}" for k, v in words.items())]))
         fails = moment()
-        self.server.ctl("nic", "remove", "nic0")
-        self.rescinds += 1
+        self.take_away()
         self.cut_short += bool(fails)
         answer = self.ops.answer(f"{name}, the NIC taken away", GONE_SECONDS)
         self.recent.append(f"{name} {words}, the NIC taken away -> {answer}")
@@ -219,8 +243,7 @@ class FaultSoak:
         missing = self.ops("missing")
         if missing["mbufs"] != 0 or missing["tx_mbufs"] != 0:
             raise Broken(f"mbufs are missing after the NIC was taken away: {missing}")
-        self.server.ctl("fault", "disarm", "all")
-        self.server.ctl("nic", "offer", "nic0")
+        self.bring_back()
 
     def attach(self):
         def attached():
@@ -246,8 +269,7 @@ class FaultSoak:
         if rng.random() < 0.3:          # and once more, before it is there
             self.cut_off("attach", {"dev": f"vmbus:{self.guid}"},
                          self.unanswered(rng.choice(UNANSWERED_ATTACH)))
-            self.server.ctl("fault", "disarm", "all")
-            self.server.ctl("nic", "offer", "nic0")
+            self.bring_back()
         self.attach()
 
     def step(self):
@@ -301,8 +323,8 @@ class FaultSoak:
     def line(self, start):
         return (f"soak: {time.monotonic() - start:6.0f} s, {self.steps} steps, {self.armed} faults "
                 f"armed, {self.rests} rests: {self.outcomes}; errors returned: {self.errors}; NIC "
-                f"taken away {self.rescinds} times, {self.cut_short} of them with a request under "
-                "way that the host left unanswered")
+                f"taken away {self.rescinds} times, the host killed {self.kills} times, "
+                f"{self.cut_short} of both with a request under way that was left unanswered")
 
     def run(self, seconds, every=4):
         start = said = time.monotonic()
