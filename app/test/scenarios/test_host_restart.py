@@ -16,6 +16,7 @@ from test_driver import arriving, no_violations
 from testpmd import Testpmd
 
 QUEUES = 2
+PAGES = "tx_copybreak=0"        # all frames go out as page lists
 # Each of them at a port whose host is dead: 0 or an errno, and soon.
 CALLS = [("tx", {"n": 16, "bytes": 100}), ("tx", {"n": 16, "bytes": 9000, "q": 1}),
          ("rx", {"n": 16, "ms": 100, "last": QUEUES - 1}), ("reap", {"ms": 5}),
@@ -53,14 +54,20 @@ def let_go(ops):
     all_mbufs_are_back(ops)
 
 
-def back(ops, guid):
+def back(ops, devargs):
     """The NIC is found at the new host, and works on all queues."""
-    wait_until(lambda: ops("attach", seconds=90, dev=f"vmbus:{guid}")["ret"] == 0, 60,
+    wait_until(lambda: ops("attach", seconds=90, dev=f"vmbus:{devargs}")["ret"] == 0, 60,
                "the NIC is attached")
     ops.configure(QUEUES)
     ops.ok("start")
     for queue in range(QUEUES):
         assert exchange(ops, queue=queue, queues=QUEUES, ms=PATIENT_MS) == FRAMES
+
+
+def knows_the_memory(server):
+    """The next host reads frames in memory that the one before was shown."""
+    assert server.counters()["tx_page_lists"] >= QUEUES * FRAMES
+    no_violations(server)
 
 
 def ends(ops):
@@ -76,7 +83,7 @@ def test_a_port_dies_with_its_host_and_the_program_goes_on_with_the_next(machine
     or before the program knows: the port is dead all the same, and told of once."""
     server = mortal(machine, f"queues={QUEUES},port=echo")
     guid = guid_of(server)
-    ops = Ops(server, plugin).up(QUEUES)
+    ops = Ops(server, plugin, PAGES).up(QUEUES)
     assert exchange(ops, queues=QUEUES, ms=PATIENT_MS) == FRAMES
     held = set()
     for times in (1, 2, 3):
@@ -93,12 +100,31 @@ def test_a_port_dies_with_its_host_and_the_program_goes_on_with_the_next(machine
         if again == "later":
             assert ops("attach", dev=f"vmbus:{guid}")["ret"] < 0
             server.start_again()
-        back(ops, guid)
+        back(ops, f"{guid},{PAGES}")
+        knows_the_memory(server)
     assert len(held) == 1, held
     assert ops.log.read_text().count("the host took the device away") == 3
     stops_with_all_mbufs(ops)
     ends(ops)
     no_violations(server)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mode", ["va", "pa"])
+def test_the_next_host_reads_frames_in_hugepages(machine, plugin, hugepages, mode):
+    eal = [f"--iova-mode={mode}", "--huge-dir", hugepages, "-m", "256"]
+    server = mortal(machine, f"queues={QUEUES},port=echo")
+    guid = guid_of(server)
+    ops = Ops(server, plugin, PAGES, eal=eal).up(QUEUES)
+    assert exchange(ops, queues=QUEUES, ms=PATIENT_MS) == FRAMES
+    server.kill()
+    server.start_again()
+    told(ops, 1)
+    let_go(ops)
+    back(ops, f"{guid},{PAGES}")
+    knows_the_memory(server)
+    stops_with_all_mbufs(ops)
+    ends(ops)
 
 
 @pytest.mark.quick
