@@ -7,7 +7,7 @@ import re
 import pytest
 
 import lies
-from conftest import wait_until
+from conftest import need_program, run, wait_until
 from faulty import (FRAMES, GONE_SECONDS, PATIENT_MS, UNANSWERED, all_mbufs_are_back, exchange,
                     stops_with_all_mbufs)
 from lines import Ops
@@ -109,12 +109,11 @@ def test_a_port_dies_with_its_host_and_the_program_goes_on_with_the_next(machine
     no_violations(server)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("mode", ["va", "pa"])
-def test_the_next_host_reads_frames_in_hugepages(machine, plugin, hugepages, mode):
-    eal = [f"--iova-mode={mode}", "--huge-dir", hugepages, "-m", "256"]
+def reads_frames_after(machine, plugin, eal=None, wrap=()):
     server = mortal(machine, f"queues={QUEUES},port=echo")
     guid = guid_of(server)
+    command = server.guest_command
+    server.guest_command = lambda words, guest=None: command([*wrap, *words], guest)
     ops = Ops(server, plugin, PAGES, eal=eal).up(QUEUES)
     assert exchange(ops, queues=QUEUES, ms=PATIENT_MS) == FRAMES
     server.kill()
@@ -125,6 +124,23 @@ def test_the_next_host_reads_frames_in_hugepages(machine, plugin, hugepages, mod
     knows_the_memory(server)
     stops_with_all_mbufs(ops)
     ends(ops)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mode", ["va", "pa"])
+def test_the_next_host_reads_frames_in_hugepages(machine, plugin, hugepages, mode):
+    reads_frames_after(machine, plugin,
+                       [f"--iova-mode={mode}", "--huge-dir", hugepages, "-m", "256"])
+
+
+@pytest.mark.full
+def test_the_next_host_copies_frames_of_a_program_that_may_not_open_its_mappings(machine, plugin):
+    need_program("setpriv")
+    less = ["setpriv", "--bounding-set=-sys_admin,-checkpoint_restore"]
+    opens = "for f in /proc/self/map_files/*; do : <$f && exit 0; done; exit 1"
+    assert run(["sh", "-c", opens]).status == 0
+    assert run([*less, "sh", "-c", opens]).status != 0
+    reads_frames_after(machine, plugin, wrap=less)
 
 
 @pytest.mark.quick
