@@ -85,6 +85,9 @@ struct fake_held;
 
 struct fake_host {
 	struct fake_settings set;
+	/* Told of every packet of the guest, as it lies in the ring, before it is
+	 * answered; NULL: nobody is. */
+	void (*heard)(const uint8_t *packet, uint32_t bytes);
 	/* May change an answer before it is sent, and what else the host says first;
 	 * false: it is not sent. NULL: nothing is changed. */
 	bool (*meddle)(struct fake_held *answer);

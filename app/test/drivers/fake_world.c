@@ -137,6 +137,8 @@ host_act(void)
 		fake_world.tx_read = (fake_world.tx_read + bytes + 8) % FAKE_RING_DATA_BYTES;
 		__atomic_store_n(&page->read_index, fake_world.tx_read, __ATOMIC_RELEASE);
 		fake_host_show(FAKE_SHOW_RING_TO_HOST, page, sizeof(*page));
+		if (fake_host->heard != NULL)
+			fake_host->heard(packet, bytes);
 		fake_host_packet(&header, packet);
 	}
 }
