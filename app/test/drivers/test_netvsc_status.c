@@ -91,8 +91,9 @@ what_waits_in_the_ring_and_is_no_transfer_of_frames_counts_for_none(void **state
 		uint32_t ext_bytes, payload_bytes, channel_type, frames;
 	} rows[] = {
 		{ "frames", VMBUS_PACKET_TRANSFER_PAGES, 32, 16, NVSP_CHANNEL_DATA, 3 },
-		{ "frames, all that there is room for", VMBUS_PACKET_TRANSFER_PAGES, 16, 16,
+		{ "frames, all that there is room for", VMBUS_PACKET_TRANSFER_PAGES, 24, 16,
 			NVSP_CHANNEL_DATA, 2 },
+		{ "no room for frames", VMBUS_PACKET_TRANSFER_PAGES, 8, 16, NVSP_CHANNEL_DATA, 0 },
 		{ "control", VMBUS_PACKET_TRANSFER_PAGES, 32, 16, NVSP_CHANNEL_CONTROL, 0 },
 		{ "no room for a count", VMBUS_PACKET_TRANSFER_PAGES, 0, 16, NVSP_CHANNEL_DATA, 0 },
 		{ "no message", VMBUS_PACKET_TRANSFER_PAGES, 32, 0, NVSP_CHANNEL_DATA, 0 },

@@ -28,18 +28,16 @@ channel_readable(const struct netvsc_channel *channel)
 static uint32_t
 packet_frames(const struct vmbus_rx_ring *ring, const struct vmbus_packet *packet)
 {
-	const uint32_t header_bytes = sizeof(struct vmbus_packet_header);
 	struct vmbus_transfer_pages pages;
 	struct nvsp_rndis nvsp;
 
-	if (packet->type != VMBUS_PACKET_TRANSFER_PAGES ||
-	    packet->payload_off < header_bytes + sizeof(pages) ||
+	if (packet->type != VMBUS_PACKET_TRANSFER_PAGES || packet->payload_off < VMBUS_RANGES_OFF ||
 	    packet->payload_bytes < sizeof(nvsp))
 		return 0;
-	vmbus_packet_copy(ring, header_bytes, &pages, sizeof(pages));
+	vmbus_packet_copy(ring, sizeof(struct vmbus_packet_header), &pages, sizeof(pages));
 	vmbus_packet_copy(ring, packet->payload_off, &nvsp, sizeof(nvsp));
-	return nvsp.channel_type == NVSP_CHANNEL_DATA ? RTE_MIN(pages.range_count,
-		(packet->payload_off - header_bytes) / (uint32_t)sizeof(struct vmbus_transfer_range)) : 0;
+	return nvsp.channel_type != NVSP_CHANNEL_DATA ? 0 : RTE_MIN(pages.range_count,
+		(packet->payload_off - VMBUS_RANGES_OFF) / (uint32_t)sizeof(struct vmbus_transfer_range));
 }
 
 /*
