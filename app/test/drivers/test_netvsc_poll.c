@@ -219,6 +219,38 @@ more_ranges_outstanding_than_sections_are_refused_and_acknowledged(void **state)
 	close_host(host);
 }
 
+/* The last sections there are, in a transfer that goes on at the start of the array. */
+static void
+all_sections_may_be_outstanding_wherever_the_backlog_wraps(void **state)
+{
+	struct fake_host *host = open_host();
+	struct netvsc_backlog *backlog = &host->dev.channel[0]->backlog;
+	const uint32_t slots = backlog->mask + 1;
+	struct transfer t = transfer_of(4, 700);
+
+	(void)state;
+	host_sends(host, &t);
+	drain(host, 16);
+	deliver_all(host);
+	for (uint32_t i = 0; i < slots / 8; i++) {
+		t = transfer_of(8, 800 + i);
+		host_sends(host, &t);
+		drain(host, 16);
+	}
+	assert_int_equal(host->dev.channel[0]->bad_transfers, 0);
+	assert_int_equal(backlog->range_head - backlog->range_tail, slots);
+	for (uint32_t i = 0; i < slots; i++)
+		assert_int_equal(backlog->ranges[(4 + i) & backlog->mask].byte_count, 100 + i % 8);
+	t = transfer_of(1, 999);
+	host_sends(host, &t);
+	drain(host, 16);
+	assert_int_equal(host->dev.channel[0]->bad_transfers, 1);
+	deliver_all(host);
+	drain(host, 0);
+	assert_int_equal(host->acks_owed, 0);
+	close_host(host);
+}
+
 /* The host reads nothing and the ring fills up to the last byte. */
 static void
 host_goes_deaf(struct fake_host *host)
@@ -395,6 +427,7 @@ main(void)
 		cmocka_unit_test(a_malformed_transfer_is_acknowledged_once_and_nothing_of_it_delivered),
 		cmocka_unit_test(a_range_outside_the_buffer_becomes_an_empty_one),
 		cmocka_unit_test(more_ranges_outstanding_than_sections_are_refused_and_acknowledged),
+		cmocka_unit_test(all_sections_may_be_outstanding_wherever_the_backlog_wraps),
 		cmocka_unit_test(more_transfers_to_be_acknowledged_than_sections_are_refused),
 		cmocka_unit_test(acknowledgements_wait_for_room_and_none_is_lost),
 		cmocka_unit_test(no_more_is_taken_than_the_budget_says),

@@ -280,7 +280,7 @@ subchannels_look(struct vmbus_device *device, bool *at_it)
 static void
 missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int count)
 {
-	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX];
+	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX] = { 0 };
 	int n = vmbus_sysfs_read_channels(VMBUS_SYSFS_DEVICES, device->sysfs.name, channels,
 		RTE_DIM(channels));
 	char id[16] = "<relid>";
