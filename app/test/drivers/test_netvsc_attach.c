@@ -339,6 +339,77 @@ one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open(void **state)
 	}
 }
 
+/* What is said of it, word by word; the silent ones do not answer at all. */
+static const struct said {
+	struct fake_spoil spoil;
+	uint32_t silent;
+	const char *text;
+} said[] = {
+	{ { NVSP_INIT, 0, 3, 0 }, 0,
+		"NVSP version: the answer has 40 bytes, type 3; expected 16, type 2" },
+	{ { NVSP_INIT, 0, 0, 8 }, 0,
+		"NVSP version: the answer has 8 bytes, type 2; expected 16, type 2" },
+	{ { NVSP_INIT, 0, 0, -1 }, 0,
+		"NVSP version: the answer has 0 bytes, type 0; expected 16, type 2" },
+	{ { NVSP_INIT, 12, 0, 0 }, 0,
+		"NVSP version: the host refused 6.1 and everything down to 1" },
+	{ { 0 }, NVSP_INIT, "NVSP version: no answer from the host" },
+	{ { NVSP_RECV_BUFFER, 0, 105, 0 }, 0,
+		"NVSP receive buffer: the answer has 40 bytes, type 105; expected 12, type 102" },
+	{ { NVSP_RECV_BUFFER, 4, 5, 0 }, 0, "NVSP receive buffer: refused: status 5" },
+	{ { NVSP_RECV_BUFFER, 8, 9, 0 }, 0,
+		"NVSP receive buffer: 9 sections in an answer of 40 bytes make no sense" },
+	{ { NVSP_RECV_BUFFER, 8, 2, 0 }, 0,
+		"NVSP receive buffer: 2 sections in an answer of 40 bytes make no sense" },
+	{ { NVSP_RECV_BUFFER, 16, 57, 0 }, 0, "NVSP receive buffer: 128 sub-allocations of 57 bytes"
+		" at 0..262144 of 262144 make no sense" },
+	{ { NVSP_RECV_BUFFER, 12, 8, 0 }, 0, "NVSP receive buffer: 128 sub-allocations of 2048 bytes"
+		" at 8..262144 of 262144 make no sense" },
+	{ { NVSP_SEND_BUFFER, 0, 102, 0 }, 0,
+		"NVSP send buffer: the answer has 40 bytes, type 102; expected 8, type 105" },
+	{ { NVSP_SEND_BUFFER, 8, 7, 0 }, 0,
+		"NVSP send buffer: sections of 7 bytes in a buffer of 262144 make no sense" },
+	{ { FAKE_RNDIS_TAKEN, 4, 6, 0 }, 0,
+		"RNDIS init 0x00000000: the host did not take it: status 6" },
+	{ { FAKE_RNDIS_TAKEN, 4, 0, 0 }, 0,
+		"RNDIS init 0x00000000: the host did not take it: status 2" },
+	{ { 0 }, FAKE_RNDIS_INIT, "RNDIS init 0x00000000: no answer from the host" },
+	{ { FAKE_RNDIS_INIT, 0, 0, 43 }, 0, "RNDIS init 0x00000000: Protocol error" },
+	{ { FAKE_RNDIS_INIT, 12, 0xC0000001, 0 }, 0,
+		"RNDIS init 0x00000000: the host answered status 0xc0000001" },
+	{ { FAKE_RNDIS_INIT, 28, 4, 0 }, 0, "RNDIS init: the host's limits make no sense: medium 4,"
+		" 8 packets per message, 4026531839 bytes, alignment 1 << 3" },
+	{ { FAKE_RNDIS_SET, 4, 12, 0 }, 0, "RNDIS set 0x0001010e: Protocol error" },
+	{ { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_INFO, 67, 0 }, 0, "the host's MTU 67 makes no sense" },
+	{ { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_OFFSET, 15, 0 }, 0,
+		"RNDIS query 0x00010106: Protocol error" },
+	{ { OID_GEN_MAXIMUM_FRAME_SIZE, QUERY_BYTES, 3, 0 }, 0,
+		"RNDIS query 0x00010106: No data available" },
+	{ { OID_802_3_PERMANENT_ADDRESS, QUERY_INFO, 0x5d1501, 0 }, 0,
+		"the host's MAC address 01:15:5D:00:02:03 is none of a station" },
+	{ { OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES, QUERY_INFO, 0x009c03a8, 0 }, 0,
+		"offload capabilities: object 0xa8 revision 3 of 156 bytes in 156 make no sense" },
+	{ { OID_GEN_RECEIVE_SCALE_CAPABILITIES, QUERY_INFO, 0x00130288, 0 }, 0,
+		"RSS capabilities: object 0x88 revision 2 of 19 bytes in 18 make no sense" },
+	{ { NVSP_SUBCHANNEL, 8, 5, 0 }, 0, "NVSP subchannels: asked for 3, the host says 5" },
+};
+
+static void
+what_the_host_said_is_told_word_by_word(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(said); i++) {
+		struct fake_host *host = fake_host_start(true);
+
+		host->set.spoil = said[i].spoil;
+		host->set.silent = said[i].silent;
+		host->dev.xact.wait_ms = 5;
+		assert_true(open_link(host, 4) < 0);
+		assert_string_equal(host->dev.xact.fault, said[i].text);
+		fake_host_stop();
+	}
+}
+
 /* Answers that are odd but no reason to give up. */
 static const struct row odd_rows[] = {
 	{ "RNDIS: taken with another type", { FAKE_RNDIS_TAKEN, 0, 107, 0 }, 0 },
@@ -450,6 +521,7 @@ main(void)
 		cmocka_unit_test(requests_travel_by_page_where_page_lists_are_possible_else_in_sections),
 		cmocka_unit_test(a_refused_send_buffer_is_done_without_if_page_lists_are_possible),
 		cmocka_unit_test(one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open),
+		cmocka_unit_test(what_the_host_said_is_told_word_by_word),
 		cmocka_unit_test(an_odd_answer_costs_the_feature_not_the_port),
 		cmocka_unit_test(an_answer_at_the_edge_of_sense_is_taken),
 		cmocka_unit_test(more_queues_than_there_can_be_are_cut_to_the_table_and_to_64),
