@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fake_world.h"
 #include "netvsc_link.h"
 #include "netvsc_offload.h"
 
@@ -96,6 +97,124 @@ what_the_host_lacks_is_not_offered_and_refused(void **state)
 		if (rows[i].rx_lost != 0)
 			assert_int_equal(netvsc_offload_set(&host->dev, 0, rows[i].rx_lost), -ENOTSUP);
 		close_host(host);
+	}
+}
+
+/* ---- flag by flag ---- */
+
+/* Flags of transmit IPv4, receive IPv4, transmit IPv6, receive IPv6, as told; in the
+ * answer behind 24 bytes of RNDIS and 4 of the object, each behind its encapsulation. */
+enum { TX4, RX4, TX6, RX6 };
+static uint32_t told_flags[4];
+
+static bool
+tell_flags(struct fake_held *answer)
+{
+	if (answer->bytes == 24 + 156)
+		for (unsigned int i = 0; i < 4; i++)
+			memcpy(answer->payload + 32 + 8 * i, &told_flags[i], 4);
+	return true;
+}
+
+static struct fake_host *
+open_with_flags(void)
+{
+	struct fake_host *host = fake_host_start(true);
+
+	host->meddle = tell_flags;
+	assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 1), 0);
+	return host;
+}
+
+/* Which flags an offload needs, and no others: 1 IP options, 4 TCP options, 0x10 TCP,
+ * 0x40 UDP, 0x100 IP. */
+static const struct {
+	uint64_t tx, rx;
+	uint32_t flags[4];
+} needs[] = {
+	{ RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, 0, { [TX4] = 0x100 } },
+	{ RTE_ETH_TX_OFFLOAD_TCP_CKSUM, 0, { [TX4] = 0x14, [TX6] = 0x14 } },
+	{ RTE_ETH_TX_OFFLOAD_UDP_CKSUM, 0, { [TX4] = 0x40, [TX6] = 0x40 } },
+	{ 0, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, { [RX4] = 0x100 } },
+	{ 0, RTE_ETH_RX_OFFLOAD_TCP_CKSUM, { [RX4] = 0x10, [RX6] = 0x10 } },
+	{ 0, RTE_ETH_RX_OFFLOAD_UDP_CKSUM, { [RX4] = 0x40, [RX6] = 0x40 } },
+};
+
+static void
+an_offload_is_offered_where_all_its_flags_are_told_and_for_no_others(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(needs); i++) {
+		struct fake_host *host;
+
+		memcpy(told_flags, needs[i].flags, sizeof(told_flags));
+		host = open_with_flags();
+		assert_int_equal(host->dev.host.tx_offloads & TX_CSUM, needs[i].tx);
+		assert_int_equal(host->dev.host.rx_offloads & RX_CSUM, needs[i].rx);
+		close_host(host);
+	}
+}
+
+static void
+without_one_flag_only_what_needs_it_is_missing(void **state)
+{
+	(void)state;
+	for (unsigned int word = 0; word < 4; word++) {
+		for (unsigned int bit = 0; bit < 12; bit++) {
+			uint64_t tx = TX_CSUM, rx = RX_CSUM;
+			struct fake_host *host;
+
+			memset(told_flags, 0xff, sizeof(told_flags));
+			told_flags[word] &= ~(1u << bit);
+			for (unsigned int i = 0; i < RTE_DIM(needs); i++) {
+				if ((needs[i].flags[word] & 1u << bit) != 0) {
+					tx &= ~needs[i].tx;
+					rx &= ~needs[i].rx;
+				}
+			}
+			host = open_with_flags();
+			assert_int_equal(host->dev.host.tx_offloads & TX_CSUM, tx);
+			assert_int_equal(host->dev.host.rx_offloads & RX_CSUM, rx);
+			close_host(host);
+		}
+	}
+}
+
+/* In the parameters behind the object's 4 bytes: IPv4, TCP and UDP of IPv4, TCP and UDP
+ * of IPv6. A checksum that the host knows in one direction alone is switched in that
+ * one, and is off, not unchanged, where nobody asks for it; others stay as they are. */
+static void
+each_checksum_is_switched_by_its_own_byte(void **state)
+{
+	static const struct {
+		unsigned int tx_word;   /* that of receive is the one behind */
+		uint32_t flag;
+	} parameters[] = {
+		{ TX4, 0x100 }, { TX4, 0x10 }, { TX4, 0x40 }, { TX6, 0x10 }, { TX6, 0x40 },
+	};
+	const uint8_t *told = (const uint8_t *)&fake_host->offload_parameters;
+
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(parameters); i++) {
+		for (unsigned int rx = 0; rx < 2; rx++) {
+			uint8_t expected[5] = { 0 };
+			struct fake_host *host;
+
+			memset(told_flags, 0, sizeof(told_flags));
+			told_flags[parameters[i].tx_word + rx] = parameters[i].flag;
+			host = open_with_flags();
+			/* The application asks for what is offered for both versions of IP. */
+			host->dev.host.tx_offloads = TX_CSUM;
+			host->dev.host.rx_offloads = RX_CSUM;
+			assert_int_equal(netvsc_offload_set(&host->dev, TX_CSUM, RX_CSUM), 0);
+			expected[i] = rx ? 3 : 2;
+			assert_memory_equal(told + 4, expected, sizeof(expected));
+			assert_int_equal(netvsc_offload_set(&host->dev, rx ? TX_CSUM : 0,
+				rx ? 0 : RX_CSUM), 0);
+			expected[i] = 1;
+			assert_memory_equal(told + 4, expected, sizeof(expected));
+			close_host(host);
+		}
 	}
 }
 
@@ -191,6 +310,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_that_can_do_all_offers_all),
 		cmocka_unit_test(what_the_host_lacks_is_not_offered_and_refused),
+		cmocka_unit_test(an_offload_is_offered_where_all_its_flags_are_told_and_for_no_others),
+		cmocka_unit_test(without_one_flag_only_what_needs_it_is_missing),
+		cmocka_unit_test(each_checksum_is_switched_by_its_own_byte),
 		cmocka_unit_test(older_revisions_say_less_and_are_spoken_to_in_their_own_words),
 		cmocka_unit_test(both_directions_are_4_and_what_is_removed_is_1),
 		cmocka_unit_test(segmentation_switches_on_the_checksums_it_computes),
