@@ -306,15 +306,22 @@ fake_stats(struct fake_data *d)
 
 /* ---- start and stop ---- */
 
+/* Behind the last queue stands none: whoever takes it for one crashes, and whoever
+ * writes its state is found out. */
+#define NO_QUEUE ((void *)(UINTPTR_MAX / 2))
+#define NO_QUEUE_STATE 0x55
+
 static void
 queues_create(struct fake_data *d, const struct fake_setup *setup)
 {
-	static void *rx_queues[1], *tx_queues[1];
+	static void *rx_queues[2], *tx_queues[2];
 	const struct rte_eth_rxconf rxconf = { 0 };
 	const struct rte_eth_txconf txconf = { 0 };
 	struct rte_eth_dev_data *data = d->eth->data;
 
 	data->dev_private = &d->host->dev;
+	rx_queues[1] = tx_queues[1] = NO_QUEUE;
+	data->rx_queue_state[1] = data->tx_queue_state[1] = NO_QUEUE_STATE;
 	data->rx_queues = rx_queues;
 	data->tx_queues = tx_queues;
 	data->nb_rx_queues = data->nb_tx_queues = 1;
@@ -400,6 +407,10 @@ fake_data_stop(struct fake_data *d)
 	}
 	assert_int_equal(netvsc_queues_stop(d->eth), 0);
 	assert_false(netvsc_queues_drain(d->eth));
+	assert_int_equal(d->eth->data->rx_queue_state[1], NO_QUEUE_STATE);
+	assert_int_equal(d->eth->data->tx_queue_state[1], NO_QUEUE_STATE);
+	assert_ptr_equal(d->eth->data->rx_queues[1], NO_QUEUE);
+	assert_ptr_equal(d->eth->data->tx_queues[1], NO_QUEUE);
 	/* Every descriptor and every section is back. */
 	assert_int_equal(((struct netvsc_txq *)d->eth->data->tx_queues[0])->free_count,
 		d->host->dev.channel[0]->tx_slots.count);
