@@ -230,8 +230,6 @@ static const struct harmless {
 } harmless[] = {
 	{ "vmbus_channel.c", MODEL_RMW_SEQ_CST,
 	  "who signals has passed a full fence since it published" },
-	{ "netvsc_gate.c", MODEL_STORE_SEQ_CST,
-	  "the membarrier behind it is a full fence for the store" },
 };
 
 static const char *

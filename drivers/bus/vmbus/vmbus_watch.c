@@ -97,7 +97,7 @@ device_event(struct vmbus_device *device, int slot)
 		return true;            /* somebody else was first */
 	if (vmbus_uio_events(device->fd, &count) != -EIO)
 		return false;
-	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&device->shared->gone, 1, __ATOMIC_RELEASE);
 	/* The descriptor stays readable for ever: once is enough. */
 	epoll_ctl(watch.epoll_fd, EPOLL_CTL_DEL, device->fd, NULL);
 	watch.untold[slot] = true;

@@ -102,8 +102,9 @@ event_alarm(void *arg)
 	enum rte_eth_event_type event;
 	uint32_t pending;
 
-	/* In this order: what is raised meanwhile arms another alarm. */
-	__atomic_store_n(&notified->armed, 0, __ATOMIC_SEQ_CST);
+	/* In this order, which the exchange keeps: what is raised meanwhile arms another
+	 * alarm. */
+	__atomic_store_n(&notified->armed, 0, __ATOMIC_RELAXED);
 	pending = __atomic_exchange_n(&notified->pending, 0, __ATOMIC_SEQ_CST);
 	if ((pending & (NETVSC_EVENT_LINK | NETVSC_EVENT_NETWORK_CHANGE)) != 0)
 		link_changed(dev, (pending & NETVSC_EVENT_NETWORK_CHANGE) != 0);
@@ -131,7 +132,7 @@ netvsc_event_raise(struct netvsc_device *dev, uint32_t events)
 		return;
 	/* Out of memory: the next event tries again, and tells of both. */
 	if (rte_eal_alarm_set(1, event_alarm, dev) != 0)
-		__atomic_store_n(&notified->armed, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&notified->armed, 0, __ATOMIC_RELEASE);
 }
 
 void
@@ -151,13 +152,13 @@ netvsc_event_removed(struct netvsc_device *dev)
 void
 netvsc_event_repaired(struct netvsc_device *dev)
 {
-	__atomic_store_n(&dev->xact.notified.broken_told, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&dev->xact.notified.broken_told, 0, __ATOMIC_RELEASE);
 }
 
 void
 netvsc_event_opened(struct netvsc_device *dev)
 {
-	__atomic_store_n(&dev->xact.notified.removed_told, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&dev->xact.notified.removed_told, 0, __ATOMIC_RELEASE);
 }
 
 bool
@@ -170,6 +171,6 @@ void
 netvsc_event_cancel(struct netvsc_device *dev)
 {
 	rte_eal_alarm_cancel(event_alarm, dev);
-	__atomic_store_n(&dev->xact.notified.armed, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&dev->xact.notified.pending, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&dev->xact.notified.armed, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&dev->xact.notified.pending, 0, __ATOMIC_RELEASE);
 }

@@ -42,7 +42,8 @@ netvsc_gate_barrier(bool everywhere)
 void
 netvsc_gate_shut(struct netvsc_gate *gate)
 {
-	__atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
+	/* What puts it before the look at busy is the barrier in between. */
+	__atomic_store_n(&gate->closed, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t

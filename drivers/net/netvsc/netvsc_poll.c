@@ -592,5 +592,5 @@ netvsc_poll_rest(struct netvsc_device *dev)
 		if (signal)
 			vmbus_channel_signal(channel->vmbus);
 	}
-	__atomic_store_n(&dev->attended, attended, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&dev->attended, attended, __ATOMIC_RELEASE);
 }

@@ -444,7 +444,7 @@ netvsc_queues_stop(struct rte_eth_dev *eth)
 		netvsc_queues_open_gates(eth);
 		return ret;
 	}
-	__atomic_store_n(&device_of(eth)->attended, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&device_of(eth)->attended, 0, __ATOMIC_RELEASE);
 	for (uint16_t i = 0; i < eth->data->nb_rx_queues; i++) {
 		if (eth->data->rx_queues[i] != NULL)
 			netvsc_rx_run_drop(eth->data->rx_queues[i], true);

@@ -66,7 +66,7 @@ device_watch(struct netvsc_device *dev)
 	NETVSC_LOG(NOTICE, init, "%s: the host took the device away, or it was bound to another"
 		" driver, while it was not watched", dev->name);
 	if (dev->vmbus != NULL)
-		__atomic_store_n(&dev->vmbus->gone, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&dev->vmbus->gone, 1, __ATOMIC_RELEASE);
 	netvsc_event_removed(dev);
 }
 
