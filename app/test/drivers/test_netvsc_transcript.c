@@ -225,6 +225,79 @@ another_mtu_is_another_conversation(void **state)
 	transcript_close_61(host);
 }
 
+/* ---- what is undone where attach fails ---- */
+
+/* The answers that end it, in the order of its steps, and what has to be taken back. */
+static const struct failure {
+	unsigned int step;          /* how many lines of good[] come before */
+	struct transcript_line line;
+	bool rndis, recv, send;
+	int ret;
+} failures[] = {
+	{ 0, { ASK, "01000000 01000600 01000600", "03000000 (36)" }, false, false, false, -EPROTO },
+	{ 3, { ASK, RECV_BUFFER, "66000000 02000000 00000000 (28)" }, false, false, false, -EIO },
+	{ 3, { ASK, RECV_BUFFER, "66000000 01000000 00000000 (28)" }, false, true, false, -EPROTO },
+	{ 4, { ASK, SEND_BUFFER, "66000000 01000000 00160000 (28)" }, false, true, false, -EPROTO },
+	{ 4, { ASK, SEND_BUFFER, "69000000 01000000 01160000 (28)" }, false, true, true, -EPROTO },
+	{ 5, { DENIED, RNDIS_INIT_SENT, "6c000000 02000000" }, false, true, true, -EIO },
+	{ 5, { RNDIS, RNDIS_INIT_SENT, "02000080 34000000 id 010000c0 (36)" }, true, true, true, -EIO },
+	{ 6, { DENIED, "05000000 20000000 id 0e010100 04000000 14000000 (8)", "6c000000 06000000" },
+		true, true, true, 0 },
+	{ 7, { RNDIS, QUERY("06010100"), "04000080 1c000000 id 00000000 04000000 10000000 43000000" },
+		true, true, true, -EPROTO },
+	{ 8, { RNDIS, QUERY("01010101"), "04000080 1d000000 id 00000000 05000000 10000000 00155d0a0b" },
+		true, true, true, -ENODATA },
+	{ 9, { RNDIS, ASK_OFFLOAD_REV3, "04000080 1c000000 id 00000000 04000000 10000000 a8 03 9c00" },
+		true, true, true, -EPROTO },
+	{ 12, { RNDIS, QUERY("07010100"), "05000080 1c000000 id 00000000 04000000 10000000 [4]" },
+		true, true, true, -EPROTO },
+	{ 13, { ASK, "85000000 01000000 03000000", "85000000 01000000 04000000 (28)" },
+		true, true, true, -EPROTO },
+};
+
+static const struct transcript_line good[] = {
+	{ ASK, "01000000 01000600 01000600", INIT_TAKEN },
+	{ SAY, "7d000000 ea050000 00000000 8c000000 00000000", NULL },
+	{ SAY, "64000000 06000000 1e000000", NULL },
+	{ ASK, RECV_BUFFER, RECV_TAKEN },
+	{ ASK, SEND_BUFFER, SEND_TAKEN },
+	{ RNDIS, RNDIS_INIT_SENT, RNDIS_INIT_DONE },
+	SET_FILTER("00000000"),
+	QUERY_MTU_1498, QUERY_MAC, QUERY_OFFLOAD, QUERY_RSS, QUERY_LINK_DOWN,
+	{ ASK, "85000000 01000000 03000000", "85000000 01000000 03000000 (28)" },
+};
+
+static const struct transcript_line undo[] = { HALT, REVOKE_RECV, REVOKE_SEND };
+
+/* No more, and no less; a refused filter is no failure. */
+static void
+what_attach_did_until_it_failed_is_undone(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < RTE_DIM(failures); i++) {
+		const struct failure *f = &failures[i];
+		struct fake_host *host = fake_host_start(true);
+
+		transcript_begin((struct transcript_way){ .sections = false });
+		transcript_add(good, f->step);
+		transcript_add(&f->line, 1);
+		if (f->ret == 0)
+			transcript_add(good + f->step + 1, RTE_DIM(good) - f->step - 1);
+		else
+			for (unsigned int k = 0; k < RTE_DIM(undo); k++)
+				transcript_add(undo + k, ((const bool[]){ f->rndis, f->recv, f->send })[k]);
+		assert_int_equal(netvsc_link_open(&host->dev, &host->vmbus, 4), f->ret);
+		transcript_check();
+		if (f->ret == 0) {
+			transcript_add(undo, RTE_DIM(undo));
+			netvsc_link_close(&host->dev, &host->vmbus);
+			transcript_check();
+		}
+		assert_int_equal(host->errors, 0);
+		fake_host_stop();
+	}
+}
+
 /* ---- older versions ---- */
 
 static const char *const tries[] = {
@@ -362,6 +435,7 @@ main(void)
 		cmocka_unit_test(offloads_are_set_byte_by_byte),
 		cmocka_unit_test(counters_have_four_bytes_or_eight),
 		cmocka_unit_test(another_mtu_is_another_conversation),
+		cmocka_unit_test(what_attach_did_until_it_failed_is_undone),
 		cmocka_unit_test(old_hosts_hear_what_they_know),
 		cmocka_unit_test(versions_5_and_6_do_not_know_rsc),
 		cmocka_unit_test(requests_in_sections_say_the_same),

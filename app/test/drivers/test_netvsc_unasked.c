@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "netvsc_event.h"
 #include "netvsc_ndis.h"
 #include "netvsc_poll.h"
 
@@ -74,6 +75,28 @@ what_a_host_says_unasked_ends_up_where_it_belongs(void **state)
 	host_says(host, "87000000 00000000");
 	assert_int_equal(told->unknown, 1);
 	transcript_close_61(host);
+}
+
+/* What is told on EAL's thread is told by a bit of its own. */
+static void
+each_event_is_its_own(void **state)
+{
+	struct fake_host *host = transcript_open_61();
+	struct netvsc_notified *told = &host->dev.xact.notified;
+
+	(void)state;
+	host_says(host, "80000000 01000000 4d000000");
+	assert_int_equal(told->pending, 0x8);
+	host_says(host, "81000000 01000000");
+	assert_int_equal(told->pending, 0x8 | 0x10);
+	netvsc_event_removed(&host->dev);
+	assert_int_equal(told->pending, 0x8 | 0x10 | 0x20);
+	netvsc_event_broken(&host->dev);
+	assert_int_equal(told->pending, 0x8 | 0x10 | 0x20 | 0x40);
+	assert_int_equal(told->armed, 1);
+	transcript_close_61(host);
+	assert_int_equal(told->pending, 0);
+	assert_int_equal(told->armed, 0);
 }
 
 /* Hosts up to version 6 say 12 and mean 40. */
@@ -179,6 +202,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_host_says_unasked_ends_up_where_it_belongs),
+		cmocka_unit_test(each_event_is_its_own),
 		cmocka_unit_test(older_hosts_say_where_their_table_is_not),
 		cmocka_unit_test(indications_are_taken_apart),
 		cmocka_unit_test(each_status_is_an_error_of_its_own),

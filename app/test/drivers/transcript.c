@@ -199,6 +199,8 @@ answer(struct fake_held *held)
 		held->bytes = transcript_bytes("6c000000 01000000", held->payload, sizeof(held->payload));
 		return true;
 	}
+	if (!completion && line->kind == DENIED)
+		return false;
 	assert_non_null(line->answer);
 	held->bytes = transcript_bytes(line->answer, held->payload, sizeof(held->payload));
 	return true;

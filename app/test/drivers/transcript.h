@@ -21,6 +21,7 @@ enum transcript_kind {
 	ASK,                /* an NVSP message, and the payload of its completion */
 	RNDIS,              /* an RNDIS message, and the RNDIS message that answers it */
 	LEAVE,              /* an RNDIS message that is only completed */
+	DENIED,             /* an RNDIS message, and the payload of its completion: no answer */
 };
 
 struct transcript_line {
