@@ -90,20 +90,18 @@ step_run(struct netvsc_device *dev, const struct attach_step *step)
 	return ret < 0 ? step_failed(dev, step->name, ret, step->advice) : 0;
 }
 
-int
-netvsc_link_attach(struct netvsc_device *dev)
+/* Under the control lock. What it got done where it fails is undone when the link is
+ * closed. */
+static int
+link_attach(struct netvsc_device *dev)
 {
 	int ret = 0;
 
-	netvsc_xact_lock(dev);
 	memset(&dev->host, 0, sizeof(dev->host));
 	dev->host.queues = 1;
 	dev->host.link_up = true;       /* until the host says otherwise */
 	for (unsigned int i = 0; i < RTE_DIM(attach_steps) && ret == 0; i++)
 		ret = step_run(dev, &attach_steps[i]);
-	if (ret < 0)
-		netvsc_link_detach(dev);
-	netvsc_xact_unlock(dev);
 	return ret;
 }
 
@@ -137,14 +135,13 @@ static const struct detach_step {
 	{ NETVSC_ATTACHED_SEND, netvsc_nvsp_revoke_send_buffer },
 };
 
-void
-netvsc_link_detach(struct netvsc_device *dev)
+/* In reverse, as far as the host still listens. */
+static void
+link_detach(struct netvsc_device *dev)
 {
-	uint32_t wait_ms;
+	const uint32_t wait_ms = netvsc_xact_hurry(dev);
 	int ret = 0;
 
-	netvsc_xact_lock(dev);
-	wait_ms = netvsc_xact_hurry(dev);
 	for (unsigned int i = 0; i < RTE_DIM(detach_steps); i++)
 		if ((dev->host.attached & detach_steps[i].attached) != 0 &&
 		    ret != -ETIMEDOUT && netvsc_xact_alive(dev) == 0)
@@ -152,7 +149,6 @@ netvsc_link_detach(struct netvsc_device *dev)
 	dev->host.attached = 0;
 	dev->filter = 0;
 	netvsc_xact_relax(dev, wait_ms);
-	netvsc_xact_unlock(dev);
 }
 
 /* ---- open and close ---- */
@@ -191,7 +187,7 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 	if (ret < 0)
 		return step_failed(dev, "opening the main channel", ret, MEMORY);
 	dev->channel_count = 1;
-	ret = netvsc_link_attach(dev);
+	ret = link_attach(dev);
 	if (ret == 0)
 		ret = netvsc_link_open_channels(dev, vmbus, queues);
 	return ret;
@@ -217,7 +213,7 @@ netvsc_link_close(struct netvsc_device *dev, struct vmbus_device *vmbus)
 {
 	netvsc_xact_lock(dev);
 	netvsc_borrow_leave(dev);
-	netvsc_link_detach(dev);
+	link_detach(dev);
 	netvsc_lease_close(dev, vmbus);
 	dev->channel_count = 0;
 	for (unsigned int i = 0; i < NETVSC_QUEUES_MAX; i++)

@@ -42,9 +42,4 @@ int netvsc_link_reopen(struct netvsc_device *dev, struct vmbus_device *vmbus, ui
  * returns the first failure. */
 int netvsc_link_restore(struct netvsc_device *dev);
 
-/* Negotiation alone, on an open main channel. detach() undoes what attach() got
- * done, in reverse, as far as the host still listens. */
-int netvsc_link_attach(struct netvsc_device *dev);
-void netvsc_link_detach(struct netvsc_device *dev);
-
 #endif /* NETVSC_LINK_H */
