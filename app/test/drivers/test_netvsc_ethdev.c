@@ -79,7 +79,9 @@ static void
 reset_start(struct fake_data *d)
 {
 	assert_int_equal(d->eth->dev_ops->dev_stop(d->eth), 0);
+	d->eth->data->mtu = 1400;
 	assert_int_equal(d->eth->dev_ops->dev_reset(d->eth), 0);
+	assert_int_equal(d->eth->data->mtu, 1500);
 	assert_int_equal(d->eth->dev_ops->dev_start(d->eth), 0);
 }
 

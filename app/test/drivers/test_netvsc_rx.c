@@ -253,16 +253,19 @@ the_hash_is_delivered_where_it_was_asked_for(void **state)
 			{ .data = pattern, .bytes = 60, .ppi_count = 2,
 				.ppi = { { RNDIS_PPI_HASH_VALUE, 0xabcd1234 }, { RNDIS_PPI_HASH_INFO, 0x201 } } },
 			{ .data = pattern, .bytes = 60 },
+			/* Told of something, but of no hash. */
+			{ .data = pattern, .bytes = 60, .ppi_count = 1, .ppi = { { RNDIS_PPI_VLAN, 0x50 } } },
 		};
-		struct rte_mbuf *pkts[2];
+		struct rte_mbuf *pkts[3];
 
-		fake_data_send(d, frames, 2);
-		assert_int_equal(fake_rx(d, pkts, 2), 2);
+		fake_data_send(d, frames, 3);
+		assert_int_equal(fake_rx(d, pkts, 3), 3);
 		assert_int_equal(pkts[0]->ol_flags, want ? RTE_MBUF_F_RX_RSS_HASH : 0);
+		assert_int_equal(pkts[2]->ol_flags & RTE_MBUF_F_RX_RSS_HASH, 0);
 		if (want)
 			assert_int_equal(pkts[0]->hash.rss, 0xabcd1234);
 		assert_int_equal(pkts[1]->ol_flags, 0);
-		rte_pktmbuf_free_bulk(pkts, 2);
+		rte_pktmbuf_free_bulk(pkts, 3);
 		fake_data_stop(d);
 	}
 }

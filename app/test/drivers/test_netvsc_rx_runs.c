@@ -325,10 +325,32 @@ setup(void **state)
 	return 0;
 }
 
+/* What a piece holds may need more than one mbuf. */
+static void
+a_piece_longer_than_an_mbuf_is_a_piece_all_the_same(void **state)
+{
+	struct fake_data *d = fake_data_start(&(struct fake_setup){ .mbufs = 700,
+		.rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER,
+		.data_room = 600 });
+	struct fake_frame frames[3] = { piece(1000, FIRST, 3), piece(1400, 0, 3), piece(900, LAST, 3) };
+	struct rte_mbuf *pkts[4];
+
+	(void)state;
+	frames[1].data = pattern + 1000;
+	frames[2].data = pattern + 2400;
+	fake_data_send(d, frames, 3);
+	assert_int_equal(fake_rx(d, pkts, 4), 1);
+	check_mbuf(pkts[0], pattern, 3300);
+	assert_int_equal(pkts[0]->nb_segs, 2 + 3 + 2);
+	rte_pktmbuf_free(pkts[0]);
+	fake_data_stop(d);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_piece_longer_than_an_mbuf_is_a_piece_all_the_same),
 		cmocka_unit_test(a_run_becomes_one_chain_that_says_how_long_its_segments_were),
 		cmocka_unit_test(a_broken_run_is_dropped_and_each_of_its_pieces_counted_once),
 		cmocka_unit_test(a_run_does_not_go_on_in_the_next_transfer),
