@@ -108,7 +108,7 @@ exchange(struct netvsc_device *dev, const char *step, const union nvsp_message *
 		.type = VMBUS_PACKET_INBAND, .want_completion = true,
 		.payload = message, .payload_bytes = sizeof(*message),
 	};
-	uint32_t type;
+	uint32_t type = 0;
 	int ret;
 
 	netvsc_xact_begin(dev, NETVSC_REPLY_NVSP, -1);
@@ -120,13 +120,11 @@ exchange(struct netvsc_device *dev, const char *step, const union nvsp_message *
 		ret = netvsc_xact_wait(dev);
 	if (ret < 0)
 		return failed(dev, step, ret);
-	if (reply_min == 0)
-		return ret;
-	memcpy(&type, dev->xact.reply, sizeof(type));
+	memcpy(&type, dev->xact.reply, RTE_MIN((uint32_t)ret, (uint32_t)sizeof(type)));
 	if ((uint32_t)ret >= reply_min && type == reply_type)
 		return ret;
 	netvsc_fault(dev, "NVSP %s: the answer has %d bytes, type %u; expected %u, type %u",
-		step, ret, ret >= (int)sizeof(type) ? type : 0, reply_min, reply_type);
+		step, ret, type, reply_min, reply_type);
 	return -EPROTO;
 }
 
