@@ -176,6 +176,28 @@ a_run_does_not_go_on_in_the_next_transfer(void **state)
 	fake_data_stop(d);
 }
 
+/* Nobody else frees it, and it counts. */
+static void
+a_run_that_is_unfinished_when_its_queue_stops_is_dropped_then(void **state)
+{
+	const struct fake_frame frames[2] = { piece(100, FIRST, 1), piece(100, 0, 1) };
+	struct rte_mbuf *pkts[8];
+
+	(void)state;
+	for (unsigned int alone = 0; alone < 2; alone++) {
+		struct fake_data *d = start_lro();
+
+		fake_data_send(d, frames, 2);
+		assert_int_equal(fake_rx(d, pkts, 1), 0);       /* the first, the second waits */
+		assert_int_equal(rxq_of(d)->counters.rsc_broken, 0);
+		assert_int_equal(fake_pool_out(&d->pool), 1);
+		assert_int_equal(alone ? netvsc_rx_queue_stop(d->eth, 0) : netvsc_queues_stop(d->eth), 0);
+		assert_int_equal(rxq_of(d)->counters.rsc_broken, 1);
+		assert_int_equal(fake_pool_out(&d->pool), 0);
+		fake_data_stop(d);
+	}
+}
+
 static void
 without_lro_pieces_are_none_of_ours(void **state)
 {
@@ -350,6 +372,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_that_is_unfinished_when_its_queue_stops_is_dropped_then),
 		cmocka_unit_test(a_piece_longer_than_an_mbuf_is_a_piece_all_the_same),
 		cmocka_unit_test(a_run_becomes_one_chain_that_says_how_long_its_segments_were),
 		cmocka_unit_test(a_broken_run_is_dropped_and_each_of_its_pieces_counted_once),

@@ -147,6 +147,7 @@ a_scan_finds_the_nics_among_whatever_else_there_is(void **state)
 	assert_string_equal(TAILQ_FIRST(&devices)->name, A);
 	assert_int_equal(device_named(A)->sysfs.monitor_id, VMBUS_NO_ID);
 	assert_int_equal(device_named(B)->sysfs.monitor_id, 3);
+	assert_int_equal(device_named(A)->fd, -1);      /* none of them is open */
 	assert_int_equal(bus_probe(), 0);
 	assert_int_equal(probes, 2);
 }
