@@ -4,6 +4,7 @@
  * that has one field wrong. */
 
 #include "fake_host.h"
+#include "fake_world.h"
 
 #include <errno.h>
 #include <string.h>
@@ -410,6 +411,44 @@ what_the_host_said_is_told_word_by_word(void **state)
 	}
 }
 
+/* What was said of something else before, and did not matter, is no reason. */
+static void
+what_failed_before_is_not_told_of_what_fails_now(void **state)
+{
+	unsigned int fails = 0;
+	int ret = -ENOMEM;
+
+	(void)state;
+	for (unsigned int i = 0; ret != 0; i++) {
+		struct fake_host *host = fake_host_start(true);
+		char text[4096] = "";
+		FILE *log = fmemopen(text, sizeof(text), "w");
+
+		assert_non_null(log);
+		host->set.refuse_oid = OID_GEN_CURRENT_PACKET_FILTER;
+		host->set.refuse_status = NDIS_STATUS_FAILURE;
+		host->set.absent = i == 0;
+		snprintf(host->dev.xact.fault, sizeof(host->dev.xact.fault), "RNDIS of old");
+		fake_memory.left = i == 0 ? UINT64_MAX : i - 1;
+		rte_openlog_stream(log);
+		ret = open_link(host, 4);
+		rte_openlog_stream(NULL);
+		fclose(log);
+		fake_memory.left = UINT64_MAX;
+		assert_int_equal(ret, i == 0 ? -ENODEV : ret != 0 ? -ENOMEM : 0);
+		assert_null(strstr(text, "RNDIS of old"));
+		if (ret != 0) {
+			assert_non_null(strstr(text, "fake: attach: "));
+			assert_null(strstr(strstr(text, "fake: attach: "), "RNDIS"));
+			fake_host_stop();
+		} else {
+			close_link(host);
+		}
+		fails += ret != 0;
+	}
+	assert_true(fails > 4);
+}
+
 /* Answers that are odd but no reason to give up. */
 static const struct row odd_rows[] = {
 	{ "RNDIS: taken with another type", { FAKE_RNDIS_TAKEN, 0, 107, 0 }, 0 },
@@ -522,6 +561,7 @@ main(void)
 		cmocka_unit_test(a_refused_send_buffer_is_done_without_if_page_lists_are_possible),
 		cmocka_unit_test(one_wrong_field_in_any_answer_is_an_error_and_leaves_nothing_open),
 		cmocka_unit_test(what_the_host_said_is_told_word_by_word),
+		cmocka_unit_test(what_failed_before_is_not_told_of_what_fails_now),
 		cmocka_unit_test(an_odd_answer_costs_the_feature_not_the_port),
 		cmocka_unit_test(an_answer_at_the_edge_of_sense_is_taken),
 		cmocka_unit_test(more_queues_than_there_can_be_are_cut_to_the_table_and_to_64),

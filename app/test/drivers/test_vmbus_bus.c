@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_memory.h>
@@ -17,13 +18,15 @@
 #include "fake_tree.h"
 #include "vmbus_driver.h"
 
-/* What the stand-ins of EAL say. */
+/* What the stand-ins of EAL and of the C library say. */
 static enum rte_iova_mode iova_mode;
 static int phys_addrs;
+static bool no_memory;
 #define rte_eal_iova_mode() (iova_mode)
 #define rte_eal_using_phys_addrs() (phys_addrs)
-
+#define calloc(count, size) (no_memory ? NULL : calloc(count, size))
 #include "../../../drivers/bus/vmbus/vmbus_bus.c"
+#undef calloc
 
 #define A "11111111-89ab-4def-8123-456789abcdef"
 #define B "22222222-89ab-4def-8123-456789abcdef"
@@ -152,13 +155,47 @@ a_scan_finds_the_nics_among_whatever_else_there_is(void **state)
 	assert_int_equal(probes, 2);
 }
 
+static void
+a_nic_for_which_there_is_no_memory_is_found_by_a_later_scan(void **state)
+{
+	(void)state;
+	fake_tree_nic(A, A, 14, 0);
+	no_memory = true;
+	assert_int_equal(bus_scan(), 0);
+	no_memory = false;
+	assert_int_equal(device_count(), 0);
+	assert_int_equal(bus_scan(), 0);
+	assert_int_equal(device_count(), 1);
+}
+
+/* What is logged meanwhile. */
+static const char *
+said_by_a_scan(void)
+{
+	static char text[1024];
+	FILE *log = fmemopen(text, sizeof(text), "w");
+
+	text[0] = '\0';
+	assert_non_null(log);
+	rte_openlog_stream(log);
+	assert_int_equal(bus_scan(), 0);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	return text;
+}
+
 /* Conformance: 1. */
 static void
 a_machine_without_vmbus_is_no_error(void **state)
 {
 	fake_tree_destroy(state);
-	assert_int_equal(bus_scan(), 0);
+	assert_string_equal(said_by_a_scan(), "");
 	assert_int_equal(device_count(), 0);
+	/* One that cannot be read is none either, but is told of. */
+	fclose(fopen(fake_tree_root, "w"));
+	assert_non_null(strstr(said_by_a_scan(), ": Not a directory\n"));
+	assert_int_equal(device_count(), 0);
+	assert_int_equal(unlink(fake_tree_root), 0);
 	assert_int_equal(mkdir(fake_tree_root, 0755), 0);
 }
 
@@ -567,6 +604,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_scan_finds_the_nics_among_whatever_else_there_is),
+		CASE(a_nic_for_which_there_is_no_memory_is_found_by_a_later_scan),
 		CASE(a_machine_without_vmbus_is_no_error),
 		CASE(a_guid_may_be_spelt_and_a_folder_be_called_in_any_way),
 		CASE(a_rescan_changes_nothing_of_what_is_as_it_was),
