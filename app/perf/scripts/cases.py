@@ -55,7 +55,10 @@ class Case:
 # hands out what was freed last: the same few mbufs again and again.
 # With many queues as much is under way as fills a burst of each: more would be
 # colder by itself.
+# Fewer queues that are compared with many (`most`) get the same frames: as many
+# under way, of as many flows, and RSS with its hash in each.
 WARM_SECTIONS = 256
+FLOWS = 1024
 WARM_MBUFS = 1024
 COLD_MBUFS = 16384
 
@@ -64,26 +67,36 @@ def warm_frames(burst, queues):
     return max(WARM_SECTIONS, burst * queues)
 
 
-def receive(name, what, size, per_transfer=32, burst=32, frames=2000000, queues=1, cold=False,
-            nic="", gen="", work=(), **more):
-    sections = "" if cold else f"recv-sections={warm_frames(burst, queues)},"
-    flows = 1 if queues == 1 else 1024
+def many_queues(most, work):
+    """Options of netvsc-perf work for what is compared with `most` queues."""
+    return (*work, "--offload", "hash") if most > 1 else work
+
+
+def receive(name, what, size, per_transfer=32, burst=32, frames=2000000, queues=1, most=1,
+            cold=False, nic="", gen="", work=(), **more):
+    most = max(most, queues)
+    sections = "" if cold else f"recv-sections={warm_frames(burst, most)},"
+    flows = 1 if most == 1 else FLOWS
     return Case(name, what, "rx",
                 (f"queues={queues},{sections}{nic}frames-per-transfer={per_transfer},"
                  f"port=gen:size={size},rate=max,flows={flows}{gen}",),
                 ("--burst", str(burst), "--queues", str(queues), "--frames", str(frames),
                  "--warmup", str(min(frames // 4, 100000)), "--slice", "256", "--mbufs",
-                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (queues - 1)), *work),
+                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (most - 1)),
+                 *many_queues(most, work)),
                 floor=(size, burst, per_transfer, 4096 if cold else WARM_SECTIONS), **more)
 
 
-def transmit(name, what, size, burst=32, frames=2000000, queues=1, cold=False, work=(), **more):
+def transmit(name, what, size, burst=32, frames=2000000, queues=1, most=1, cold=False, work=(),
+             **more):
+    most = max(most, queues)
     return Case(name, what, "tx", (f"queues={queues},port=sink:verify=no",),
                 ("--bytes", str(size), "--burst", str(burst), "--queues", str(queues),
                  "--frames", str(frames), "--warmup", str(min(frames // 4, 100000)),
                  "--slice", "256" if burst > 1 else "4096", "--mbufs",
-                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (queues - 1)),
-                 *(("--turn", str(warm_frames(burst, queues))) if queues > 1 else ()), *work),
+                 str(COLD_MBUFS if cold else WARM_MBUFS + 512 * (most - 1)),
+                 *(("--turn", str(warm_frames(burst, most))) if most > 1 else ()),
+                 *many_queues(most, work)),
                 side="tx", floor=(size, burst, burst, WARM_SECTIONS), **more)
 
 

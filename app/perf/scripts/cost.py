@@ -61,8 +61,8 @@ def plain_case_of(args, setting):
     if size != "imix" and size > 1514:
         work += ["--mtu", "9000"]
     what = f"{side} {size} B, burst {burst}, {queues} queues"
-    more = {"burst": burst, "queues": queues, "frames": args.frames, "cold": args.cold,
-            "work": tuple(work), "same_core": not args.two_cores}
+    more = {"burst": burst, "queues": queues, "most": max(args.queues), "frames": args.frames,
+            "cold": args.cold, "work": tuple(work), "same_core": not args.two_cores}
     if side == "tx":
         return cases.transmit("cost", what, size, **more)
     gen = (",vlan=100" if "vlan" in args.offload else "") + (",tcp" if "rsc" in args.offload else "")
@@ -98,9 +98,21 @@ def measure(setup, args, setting, driver, budget):
     return row | {"dropped": sum(run.dropped for run in runs)}
 
 
+def times_fewest(rows):
+    """Adds to each row that has more queues than another of the same setting: how many times
+    the cycles of the one with the fewest."""
+    def same(row):
+        return tuple(row[name] for name in ("direction", "bytes", "burst", "transfer", "driver"))
+
+    for row in rows:
+        few = min((one for one in rows if same(one) == same(row)), key=lambda one: one["queues"])
+        row["times_fewest"] = row["median"] / few["median"] \
+            if few["queues"] < row["queues"] and "error" not in row | few else None
+
+
 def table(report):
     print(f"{'':<3}{'bytes':>6}{'burst':>6}{'a transfer':>11}{'queues':>7} {'driver':<8}"
-          f"{'cycles':>8}  {'95 % of it':<18}{'× floor':>8}")
+          f"{'cycles':>8}  {'95 % of it':<18}{'× floor':>8}{'× fewest queues':>17}")
     for row in report["rows"]:
         transfer = row["transfer"] if row["direction"] == "rx" else ""
         print(f"{row['direction']:<3}{row['bytes']:>6}{row['burst']:>6}{transfer:>11}"
@@ -110,7 +122,11 @@ def table(report):
             continue
         times = f"{row['times_floor']:.2f}" if row["times_floor"] else ""
         interval = f"{row['low']:.1f} to {row['high']:.1f}"
-        print(f"{row['median']:8.1f}  {interval:<18}{times:>8}")
+        fewest = f"{row['times_fewest']:.2f}" if row["times_fewest"] else ""
+        print(f"{row['median']:8.1f}  {interval:<18}{times:>8}{fewest:>17}".rstrip())
+    if report["alike"]:
+        print("All numbers of queues with the same frames: RSS on and its hash in each, as many "
+              "flows,\nas many under way.")
     print(f"TSC cycles a frame, {'cold' if report['cold'] else 'warm'}, "
           f"{'two cores' if report['two_cores'] else 'one core by turns'}; cores' round trip "
           f"{report['cores'][0]} cycles before, {report['cores'][1]} after.\n"
@@ -128,8 +144,9 @@ def run(setup, args):
                          lambda s=setting, d=driver: measure(setup, args, s, d, budget))
             for setting in wanted for driver in args.driver]
     budget.done()
-    options.tell({"rows": rows, "cold": args.cold, "two_cores": args.two_cores,
-                  "offload": list(args.offload), "devargs": args.devargs,
+    times_fewest(rows)
+    options.tell({"rows": rows, "alike": max(args.queues) > 1, "cold": args.cold,
+                  "two_cores": args.two_cores, "offload": list(args.offload), "devargs": args.devargs,
                   "freeing": args.freeing, "place": setup.place(),
                   "cores": [before, machine.cores(setup)]}, table, args.json)
     return options.status(rows)

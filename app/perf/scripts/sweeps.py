@@ -20,6 +20,8 @@ def case_at(dimension, value, side, frames):
     """The ordinary setting, but for one dimension."""
     make = cases.receive if side == "rx" else cases.transmit
     setting = {"size": 64, "burst": 32, "queues": 1, "frames": frames} | {dimension: value}
+    if dimension == "queues":
+        setting["most"] = max(POINTS["queues"][0])
     size = setting.pop("size")
     return make(f"{side} {dimension}", "", size, **setting)
 

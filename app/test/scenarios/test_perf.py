@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from conftest import BUILD, TREE, need_program, need_root, run, wait_until
 sys.path.insert(0, str(TREE / "app/perf/scripts"))
 
 import compare  # noqa: E402
+import cost  # noqa: E402
 import instructions  # noqa: E402
 import machine as perf_machine  # noqa: E402
 import numbers_of  # noqa: E402
@@ -173,6 +175,30 @@ def test_memory_of_a_queue_is_what_more_queues_take_more():
     rows = [{"queues": 1, "heap_bytes": 100}, {"queues": 4, "heap_bytes": 190}]
     assert startup.memory(rows) == {"queue_bytes": 30, "port_bytes": 100, "port_queues": 1}
     assert startup.memory(rows[:1]) is None
+
+
+@pytest.mark.quick
+def test_one_queue_beside_64_gets_the_same_frames():
+    args = SimpleNamespace(queues=(1, 64), offload=(), freeing=False, frames=1000000, cold=False,
+                           two_cores=False, devargs="")
+    for side in ("rx", "tx"):
+        one, many = (cost.case_of(args, (side, 64, 32, 4, queues)) for queues in (1, 64))
+        assert one.nics == tuple(nic.replace("queues=64", "queues=1") for nic in many.nics)
+        words = list(many.work)
+        words[words.index("--queues") + 1] = "1"
+        assert list(one.work) == words
+        assert words[words.index("--offload") + 1] == "hash"
+    args.queues = (1,)
+    assert "hash" not in cost.case_of(args, ("rx", 64, 32, 4, 1)).work
+
+
+@pytest.mark.quick
+def test_many_queues_are_compared_with_the_fewest_of_the_same_setting():
+    rows = [dict(zip(("direction", "queues", "median"), row), bytes=64, burst=32, transfer=4,
+                 driver="ours") for row in (("rx", 1, 40.0), ("rx", 64, 60.0), ("tx", 8, 30.0))]
+    rows.append({**rows[1], "driver": "builtin", "error": "no time was left"})
+    cost.times_fewest(rows)
+    assert [row["times_fewest"] for row in rows] == [None, 1.5, None, None]
 
 
 @pytest.mark.quick
