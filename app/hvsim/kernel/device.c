@@ -440,7 +440,7 @@ device_interrupt(struct hv_channel *channel)
 	channel->interrupts++;
 	channel->events++;
 	if (channel->index > 0 && profile->subchannel_irq_oops) {
-		vm_oops(channel);
+		vm_oops(channel, "hv_uio_channel_cb", "interrupt of subchannel %u not masked");
 		return;
 	}
 	/* The same kernels that set it at open set it in the event callback. */
@@ -477,14 +477,33 @@ kick_signals(struct hv_channel *channel, bool enable)
 	return bit || signal_is_due(channel);
 }
 
+/* A subchannel that the kernel has in its list, but has not opened yet, or has closed
+ * already: kernels that act on all channels follow its pointer to the ring, which is NULL
+ * (seen on 6.12.117: an oops in hv_uio_irqcontrol). */
+static struct hv_channel *
+channel_without_ring(const struct kern_device *device)
+{
+	struct hv_channel *c = device->channels;
+
+	while (c != NULL && (c->index == 0 || c->state == KERN_CHANNEL_OPEN))
+		c = c->next;
+	return device->vm->profile->irqcontrol_all ? c : NULL;
+}
+
 void
 kern_device_kicked(struct kern_device *device, bool enable)
 {
 	struct kern_vm *vm = device->vm;
+	struct hv_channel *without;
 	uint32_t relids[HV_CHANNELS_MAX], count = 0;
 
 	if (device->gone || vm->crashed)
 		return;
+	without = channel_without_ring(device);
+	if (without != NULL) {
+		vm_oops(without, "hv_uio_irqcontrol", "written to while subchannel %u is not open");
+		return;
+	}
 	/* What the host does on a signal may change the list: collect first. */
 	for (struct hv_channel *c = device->channels; c != NULL; c = c->next) {
 		if (count < HV_CHANNELS_MAX && kick_signals(c, enable))

@@ -31,8 +31,10 @@ void grave_bury(struct kern_vm *vm, struct shm *shm);
 void graves_destroy(struct kern_vm *vm);
 
 /* ---- vm.c ---- */
-/* The guest's kernel dies of an oops: as soon as no callback is under way. */
-void vm_oops(struct hv_channel *channel);
+/* The guest's kernel dies of an oops in a function of this name, as soon as no callback is
+ * under way. why: the format of a sentence about the channel, whose index it takes. */
+void vm_oops(struct hv_channel *channel, const char *where, const char *why)
+	__attribute__((format(printf, 3, 0)));
 
 /* ---- device.c ---- */
 int device_uio_bind(struct kern_device *device);

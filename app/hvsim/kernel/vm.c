@@ -38,17 +38,18 @@ on_crash(void *arg)
 }
 
 void
-vm_oops(struct hv_channel *channel)
+vm_oops(struct hv_channel *channel, const char *where, const char *why)
 {
 	struct kern_vm *vm = channel->device->vm;
 	char what[128];
+	int n;
 
 	if (vm->crashed)
 		return;
 	vm->crashed = true;
-	snprintf(what, sizeof(what), "interrupt of subchannel %u not masked: kernel %s oopses",
-		channel->index, vm->profile->name);
-	log_error("%s: %s: NULL pointer dereference in hv_uio_channel_cb", vm->name, what);
+	n = snprintf(what, sizeof(what), why, channel->index);
+	snprintf(what + n, sizeof(what) - (size_t)n, ": kernel %s oopses", vm->profile->name);
+	log_error("%s: %s: NULL pointer dereference in %s", vm->name, what, where);
 	vsp_foreign_bit(kern_vm_guest(vm), channel->device->nic, what);
 	engine_timer_arm(&vm->crash_timer, engine_now_ns(), on_crash, vm);
 }

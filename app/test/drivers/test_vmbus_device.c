@@ -510,6 +510,68 @@ subchannels_that_the_kernel_would_not_signal_are_given_up(void **state)
 	assert_int_equal(lines_with("signals the main channel alone"), 1);
 }
 
+static off_t
+written(void)
+{
+	return lseek(device.fd, 0, SEEK_CUR);
+}
+
+static void
+second_ring_comes(void)
+{
+	assert_int_equal(written(), 0);
+	if (world.slept_ns >= RING_WAIT_NS / 2)
+		ring_put(22, SUB_RING_BYTES);
+}
+
+/* Kernels oops that act on a subchannel which they have not opened yet. */
+static void
+the_kernel_is_asked_to_signal_no_sooner_than_all_its_subchannels_are_open(void **state)
+{
+	(void)state;
+	fake_tree_channel(A, 21, 1);
+	fake_tree_channel(A, 22, 2);
+	fake_tree_drop(A "/channels/21/monitor_id");
+	fake_tree_drop(A "/channels/22/monitor_id");
+	ring_put(21, SUB_RING_BYTES);
+	world.sleep_ns = 1;
+	world.slept = second_ring_comes;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 0);
+	assert_in_range(world.slept_ns, RING_WAIT_NS / 2, RING_WAIT_NS);
+	assert_true(written() > 0);
+}
+
+static void
+old_subchannel_goes(void)
+{
+	if (world.slept_ns >= RING_WAIT_NS / 2)
+		fake_tree_drop(A "/channels/19");
+}
+
+/* The same of those that they have closed, but still have. */
+static void
+a_device_that_is_signalled_by_hypercall_has_no_subchannels_of_an_earlier_life(void **state)
+{
+	(void)state;
+	fake_tree_channel(A, 14, 0);
+	fake_tree_channel(A, 19, 1);
+	world.sleep_ns = 1;
+	world.slept = old_subchannel_goes;
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_int_equal(world.slept_ns, 0);            /* there is a monitor */
+	vmbus_device_close(&device);
+	fake_tree_drop(A "/monitor_id");
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_in_range(world.slept_ns, RING_WAIT_NS / 2, RING_WAIT_NS / 2 + RING_POLL_FIRST_NS);
+	vmbus_device_close(&device);
+	world.slept = NULL;
+	world.slept_ns = 0;
+	fake_tree_channel(A, 19, 1);                    /* one that stays */
+	assert_int_equal(vmbus_device_open(&device), 0);
+	assert_in_range(world.slept_ns, RING_WAIT_NS, RING_WAIT_NS + RING_POLL_FIRST_NS);
+}
+
 /* Conformance: 5. */
 static void
 a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan(void **state)
@@ -945,6 +1007,8 @@ main(void)
 		CASE(a_map_of_which_no_copy_can_be_had_is_kept_as_it_is),
 		CASE(each_channels_ring_has_the_size_that_its_own_file_says),
 		CASE(subchannels_that_the_kernel_would_not_signal_are_given_up),
+		CASE(the_kernel_is_asked_to_signal_no_sooner_than_all_its_subchannels_are_open),
+		CASE(a_device_that_is_signalled_by_hypercall_has_no_subchannels_of_an_earlier_life),
 		CASE(a_device_is_opened_with_what_sysfs_says_then_and_not_at_the_scan),
 		CASE(a_subchannel_that_cannot_be_made_is_told_and_tried_again),
 		CASE(a_ring_file_that_appears_late_is_waited_for),

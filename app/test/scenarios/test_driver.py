@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from conftest import NO_HUGE, Memory, ethdev, run, wait_until
+from faulty import FRAMES, PATIENT_MS, exchange
+from lines import Ops
 from test_builtin import echo_ok, random_flows, rss_check
 from test_builtin import flow_frame
 from test_protocol import HOSTS, KERNELS
@@ -214,6 +216,21 @@ def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
     done = machine.run(["--strict", "--nic", "queues=2,port=echo,monitor=off"],
                        ours(plugin, "--queues", "2", "--rounds", "1"))
     echo_ok(done, 1)
+
+
+# A kernel that acts on all channels follows a pointer to the ring of each, which is NULL
+# before it is opened and after it is closed.
+@pytest.mark.full
+@pytest.mark.conformance(16)
+def test_no_signal_by_hypercall_meets_a_subchannel_that_is_not_open(machine, plugin):
+    server = machine.serve(["--kernel", "6.12.117", "--nic", "queues=8,port=echo,monitor=off"])
+    ops = Ops(server, plugin).up(8)
+    for mtu in [1400, 1500] * 10:
+        ops.ok("stop")
+        ops.ok("mtu", mtu=mtu)
+        ops.ok("start")
+        assert exchange(ops, queue=7, queues=8, ms=PATIENT_MS) == FRAMES
+    no_violations(server)
 
 
 # Linux before 6.17 signals the main channel alone: what is sent on another would

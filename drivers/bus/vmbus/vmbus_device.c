@@ -149,6 +149,32 @@ device_main_channel(struct vmbus_device *device)
 	return 0;
 }
 
+static bool
+subchannels_linger(const struct vmbus_device *device)
+{
+	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX];
+	int n = vmbus_sysfs_read_channels(VMBUS_SYSFS_DEVICES, device->sysfs.name, channels,
+		RTE_DIM(channels));
+
+	while (n > 0 && channels[n - 1].index == 0)
+		n--;
+	return n > 0;
+}
+
+/* Subchannels of an earlier life go when the kernel gets to it. Until then no signal may
+ * take the way of irqcontrol: see subchannels_unheard(). */
+static void
+device_settle(const struct vmbus_device *device)
+{
+	const struct timespec pause = { .tv_nsec = RING_POLL_FIRST_NS };
+
+	if (device->shared->channel[0]->monitor)
+		return;
+	for (unsigned int i = 0; i < RING_WAIT_NS / RING_POLL_FIRST_NS && subchannels_linger(device);
+	     i++)
+		nanosleep(&pause, NULL);
+}
+
 int
 vmbus_device_open(struct vmbus_device *device)
 {
@@ -170,6 +196,8 @@ vmbus_device_open(struct vmbus_device *device)
 		ret = device_main_channel(device);
 	if (ret < 0)
 		vmbus_device_close(device);
+	else
+		device_settle(device);
 	return ret;
 }
 
@@ -294,7 +322,9 @@ missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int 
 		device->sysfs.name, id, open == 0 ? "; kernels before 4.17 make none" : "");
 }
 
-/* Gives up what is sent on for nobody to hear, which is all subchannels or none. */
+/* Gives up what is sent on for nobody to hear, which is all subchannels or none. Not before
+ * the kernel has opened them all: those that act on all channels oops at one that they have
+ * no ring of (hv_uio_irqcontrol, seen on 6.12.117). */
 static bool
 subchannels_unheard(struct vmbus_device *device)
 {
@@ -335,10 +365,10 @@ vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 		int before = (int)subchannels_open(device->shared);
 
 		open = subchannels_look(device, &at_it);
-		if (open > before && subchannels_unheard(device))
-			return 0;
-		if (open < 0 || (unsigned int)open >= count || vmbus_device_gone(device))
+		if (open < 0 || vmbus_device_gone(device))
 			return open;
+		if ((unsigned int)open >= count)
+			break;
 		now = clock_ns();
 		if (open > before)      /* whoever gets on has as long again */
 			since = now;
@@ -348,7 +378,10 @@ vmbus_device_open_subchannels(struct vmbus_device *device, unsigned int count)
 		nanosleep(&pause, NULL);
 		pause_ns = RTE_MIN(pause_ns * 2, RING_POLL_LAST_NS);
 	}
-	missing_tell(device, (unsigned int)open, count);
+	if (open > 0 && subchannels_unheard(device))
+		return 0;
+	if ((unsigned int)open < count)
+		missing_tell(device, (unsigned int)open, count);
 	return open;
 }
 
