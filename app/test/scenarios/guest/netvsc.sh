@@ -123,6 +123,10 @@ kept_back() { # address: three frames that the host counts, and the guest does n
 	three_to "$1"
 	wait_for 20 filtered $((dropped + 3)) && column_is 3 "$seen"
 }
+vlan_offloads_fixed() { # hv_netvsc has no frames with the tag in the frame
+	/usr/bin/ethtool -k eth0 >/tmp/features &&
+		[ "$(grep -cE '^[rt]x-vlan-offload: on \[fixed\]' /tmp/features)" = 2 ]
+}
 vlans() { # content through an interface of VLAN 7 on each; the host sees the tags
 	ip link add link eth0 name eth0.7 type vlan id 7
 	ip addr add 10.0.7.1/24 dev eth0.7
@@ -222,6 +226,7 @@ check "the host counts it as such" test "$(counter a rx_multicast)" = $((groups 
 check "a group more" ip maddr add 01:00:5e:00:00:7b dev eth0
 modprobe 8021q
 check "VLAN" vlans
+check "VLAN offloads cannot be switched off" vlan_offloads_fixed
 check "ping at the end" pings
 check "iperf3" bandwidth
 if [ -e /sys/class/net/eth2 ]; then
