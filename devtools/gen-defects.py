@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes doc/design/defects.md from the marks of the scenarios that compare
-DPDK's built-in driver with ours (app/test/scenarios/test_defects_*.py). The
-outcomes in the table are what the tests assert. With --check it writes nothing
+DPDK's built-in driver with ours (app/test/scenarios/test_defects_*.py), and from
+the lists of outcomes in test_fault_list.py. The outcomes in the tables are what
+the tests assert. With --check it writes nothing
 and fails if the table is stale; with --results FOLDER it also demands that a
 test run (DEFECTS_RESULTS=FOLDER) has seen every outcome of the table."""
 
@@ -14,6 +15,7 @@ import sys
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
 SCENARIOS = TREE / "app" / "test" / "scenarios"
+FAULT_LIST = SCENARIOS / "test_fault_list.py"
 TABLE = TREE / "doc" / "design" / "defects.md"
 
 HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
@@ -65,6 +67,27 @@ def left_out():
     sys.exit("gen-defects: defects.py has no LEFT_OUT")
 
 
+def constants(path):
+    """What stands in capital letters at the top of a file, as far as it is text and lists."""
+    known = {}
+    for node in ast.parse(path.read_text(), str(path)).body:
+        if not isinstance(node, ast.Assign):
+            continue
+        for part in ast.walk(node.value):
+            for field, value in ast.iter_fields(part):
+                if isinstance(value, list):
+                    setattr(part, field, [named(known, v) for v in value])
+        try:
+            known[node.targets[0].id] = ast.literal_eval(node.value)
+        except ValueError:
+            pass
+    return known
+
+
+def named(known, node):
+    return ast.Constant(known[node.id]) if getattr(node, "id", None) in known else node
+
+
 def wrong(rows):
     """Rows that cannot be right, whatever the tests see."""
     errors, names = [], set()
@@ -93,12 +116,42 @@ def table(rows):
     return "\n".join(lines) + "\n"
 
 
+FAULTS_HEAD = """## All faults of frames under way
+
+Each fault of `hvsim faults` that concerns a port at work, told to a port of one queue
+that exchanges frames and is asked for promiscuous mode; then the host is honest again.
+What becomes of the program and of the port, and what is missing for good.
+
+    devtools/test.sh --full --only fault_list
+"""
+LIES_HEAD = """### Lies
+
+Each field of these messages, one lie at a time, with a new program after each that did
+harm: every value that hvsim tries where the message is about frames, two of them else.
+Here stands what some of the lies led to; after all others the port works by itself, and
+nothing is missing. The fields that make the host stop are left out.
+
+    devtools/test.sh --full --long --only fault_list
+"""
+
+
+def fault_tables():
+    known = constants(FAULT_LIST)
+    lines = [FAULTS_HEAD, "| fault | built-in 22.11.11 | ours |\n|---|---|---|"]
+    lines += [cells(f"`{fault}`", builtin, ours) for fault, builtin, ours in known["FAULTS"]]
+    lines += ["", LIES_HEAD, "| message | built-in 22.11.11 | ours |\n|---|---|---|"]
+    lines += [cells(f"`{message}`", *("; ".join(s) or "no harm" for s in seen))
+              for message, *seen in known["LIES"]]
+    return "\n".join(lines) + "\n"
+
+
 def page(rows):
     shown = [r for r in rows if r["builtin"] != r["ours"]]
     same = [r for r in rows if r["builtin"] == r["ours"]]
     out = [HEAD, f"## Shown ({len(shown)})\n", table(shown)]
     if same:
         out += [f"## Listed, but not seen in 22.11.11 ({len(same)})\n", table(same)]
+    out.append(fault_tables())
     left = left_out()
     out += [f"## Left out ({len(left)})\n",
             "| defect | source | why |\n|---|---|---|\n" +
