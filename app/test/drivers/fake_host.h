@@ -65,6 +65,7 @@ struct fake_settings {
 	uint32_t rss_flags, rss_queues, rss_entries;
 	uint32_t subchannels_granted;   /* at most */
 	uint32_t subchannels_lingering; /* more than were granted */
+	bool no_monitor;                /* the main channel is signalled by irqcontrol */
 	struct fake_spoil spoil;
 	uint32_t silent;            /* no such answer is sent */
 	uint32_t twice;             /* such answers are sent twice */

@@ -201,6 +201,7 @@ vmbus_device_open(struct vmbus_device *device)
 	assert_int_equal(vmbus_rx_ring_attach(&fake_world.channel.rx, fake_world.rings + FAKE_RING_BYTES,
 		FAKE_RING_BYTES, HV_PAGE_BYTES), 0);
 	fake_world.channel.shared = &fake_world.host.shared;
+	fake_world.channel.monitor = !fake_host->set.no_monitor;
 	device->shared = &fake_world.host.shared;
 	device->shared->gone = gone;
 	device->shared->channel[0] = &fake_world.channel;

@@ -32,6 +32,23 @@ close_link(struct fake_host *host)
 
 /* ---- channels ---- */
 
+/* The signal that asks for subchannels would be an oops on some kernels. */
+static void
+without_a_monitor_there_is_one_queue_unless_more_are_asked_for(void **state)
+{
+	(void)state;
+	for (unsigned int asked = 0; asked < 2; asked++) {
+		struct fake_host *host = fake_host_start(true);
+
+		host->set.no_monitor = true;
+		host->dev.args.hypercall_queues = asked == 1;
+		assert_int_equal(open_link(host, 4), 0);
+		assert_int_equal(host->dev.channel_count, asked == 1 ? 4 : 1);
+		assert_int_equal(host->dev.host.queues > 1, asked == 1);
+		close_link(host);
+	}
+}
+
 static void
 channels_that_were_not_granted_are_not_used(void **state)
 {
@@ -292,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_monitor_there_is_one_queue_unless_more_are_asked_for),
 		cmocka_unit_test(channels_that_were_not_granted_are_not_used),
 		cmocka_unit_test(fewer_subchannels_than_asked_for_are_fewer_queues),
 		cmocka_unit_test(detach_mirrors_attach),

@@ -213,9 +213,23 @@ def test_each_host_on_each_kernel(machine, plugin, host, kernel):
 @pytest.mark.conformance(16)
 @pytest.mark.quick
 def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
-    done = machine.run(["--strict", "--nic", "queues=2,port=echo,monitor=off"],
-                       ours(plugin, "--queues", "2", "--rounds", "1"))
-    echo_ok(done, 1)
+    guid = "01234567-89ab-4def-8123-456789abcdef"
+    nic = ["--strict", "--nic", f"queues=2,port=echo,monitor=off,guid={guid}"]
+    echo_ok(machine.run(nic, ours(plugin, "--queues", "1", "--rounds", "1")), 1)
+    more = [*NO_HUGE, "-a", f"vmbus:{guid},hypercall_queues=1"]
+    echo_ok(machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1", eal=more)), 1)
+
+
+# The signal that asks for more of them may be an oops by itself.
+@pytest.mark.quick
+@pytest.mark.conformance(16)
+def test_a_nic_without_monitor_has_one_queue_unless_more_are_asked_for(machine, plugin):
+    nic = ["--strict", "--nic", "queues=4,port=echo,monitor=off"]
+    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1"))
+    steps = {s["step"]: s for s in done.steps()}
+    assert "error" in steps["configure"], steps
+    assert "one queue of 4: the host gave no monitor" in done.err
+    assert done.nic()["opens"] == 1
 
 
 # A kernel that acts on all channels follows a pointer to the ring of each, which is NULL
@@ -224,7 +238,7 @@ def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
 @pytest.mark.conformance(16)
 def test_no_signal_by_hypercall_meets_a_subchannel_that_is_not_open(machine, plugin):
     server = machine.serve(["--kernel", "6.12.117", "--nic", "queues=8,port=echo,monitor=off"])
-    ops = Ops(server, plugin).up(8)
+    ops = Ops(server, plugin, "hypercall_queues=1").up(8)
     for mtu in [1400, 1500] * 10:
         ops.ok("stop")
         ops.ok("mtu", mtu=mtu)
@@ -238,8 +252,11 @@ def test_no_signal_by_hypercall_meets_a_subchannel_that_is_not_open(machine, plu
 @pytest.mark.full
 @pytest.mark.conformance(16)
 def test_queues_that_the_kernel_cannot_signal_are_refused_and_one_works(machine, plugin):
-    nic = ["--strict", "--kernel", "6.12.41", "--nic", "queues=2,port=echo,monitor=off"]
-    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1"))
+    guid = "01234567-89ab-4def-8123-456789abcdef"
+    nic = ["--strict", "--kernel", "6.12.41",
+           "--nic", f"queues=2,port=echo,monitor=off,guid={guid}"]
+    more = [*NO_HUGE, "-a", f"vmbus:{guid},hypercall_queues=1"]
+    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1", eal=more))
     steps = {s["step"]: s for s in done.steps()}
     assert "error" in steps["configure"] and "traffic" not in steps, steps
     assert "this kernel signals the main channel alone" in done.err

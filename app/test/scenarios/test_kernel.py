@@ -164,8 +164,7 @@ def test_our_driver_forwards_through_the_real_uio_hv_generic(tmp_path, kernel, c
 @LONG
 def test_our_driver_signals_by_hypercall_where_there_is_no_monitor(tmp_path):
     nics = [re.sub(r"^(name=\w+)", r"\1,monitor=off", text) for text in FORWARD]
-    run = Run(tmp_path, with_settings(tmp_path, "driver.sh", QUEUES=2),
-              ["--dpdk", "--kernel", "6.12"], ["--strict", *nics])
+    run = Run(tmp_path, "driver.sh", ["--dpdk", "--kernel", "6.12"], ["--strict", *nics])
     run.assert_good()
     assert run.guest()["hypercall_signals"] > 0
 

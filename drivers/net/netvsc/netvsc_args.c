@@ -55,6 +55,9 @@ static const struct arg {
 	{ "tx_section_cache", ARG(tx_section_cache), 64, 64, "sections",
 		"unused sections of the send buffer that a transmit queue may keep to itself; more:"
 		" less contention; all queues together never keep more than half" },
+	{ "hypercall_queues", ARG(hypercall_queues), 0, 1, "switch",
+		"1: several queues also where the host gave the main channel no monitor; kernels since"
+		" November 2025 may oops while these are opened; 0: one queue there" },
 };
 
 static void

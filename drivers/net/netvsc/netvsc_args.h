@@ -19,6 +19,7 @@ struct netvsc_args {
 	bool rx_extmbuf;
 	bool numa_aware;
 	bool tx_page_lists;
+	bool hypercall_queues;
 	uint32_t confidential;      /* 0, 1 or NETVSC_CONFIDENTIAL_AUTO */
 };
 

@@ -166,6 +166,21 @@ addresses_set(struct netvsc_device *dev, const struct vmbus_device *vmbus)
 	dev->page_lists_ok = dev->args.tx_page_lists && vmbus_device_page_lists_ok(vmbus);
 }
 
+/* Without a monitor the main channel is signalled by irqcontrol, which on kernels that act
+ * on all channels signals first and then follows the ring of each subchannel in their list
+ * (d062463edf17). A subchannel that the host offers in between has none: the signal that
+ * asks for subchannels can be an oops by itself (seen on 6.12.117). */
+static void
+queues_tame(struct netvsc_device *dev)
+{
+	if (dev->vmbus->channel[0]->monitor || dev->args.hypercall_queues || dev->host.queues == 1)
+		return;
+	NETVSC_LOG(NOTICE, init, "%s: one queue of %u: the host gave no monitor, and many kernels"
+		" crash where queues are opened without; hypercall_queues=1 opens them all the same",
+		dev->name, dev->host.queues);
+	dev->host.queues = 1;
+}
+
 static int
 link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int queues)
 {
@@ -188,9 +203,10 @@ link_open(struct netvsc_device *dev, struct vmbus_device *vmbus, unsigned int qu
 		return step_failed(dev, "opening the main channel", ret, MEMORY);
 	dev->channel_count = 1;
 	ret = link_attach(dev);
-	if (ret == 0)
-		ret = netvsc_link_open_channels(dev, vmbus, queues);
-	return ret;
+	if (ret < 0)
+		return ret;
+	queues_tame(dev);
+	return netvsc_link_open_channels(dev, vmbus, queues);
 }
 
 int

@@ -200,4 +200,5 @@ RTE_PMD_REGISTER_KMOD_DEP(net_netvsc, "* uio_hv_generic");
 RTE_PMD_REGISTER_PARAM_STRING(net_netvsc, "latency=<us> rx_copybreak=<bytes> tx_copybreak=<bytes>"
 	" rx_extmbuf_enable=<0|1> numa_aware=<0|1> tx_page_lists=<0|1>"
 	" confidential=<0|1|auto>"
-	" tx_agg_packets=<frames> tx_agg_bytes=<bytes> tx_section_cache=<sections>");
+	" tx_agg_packets=<frames> tx_agg_bytes=<bytes> tx_section_cache=<sections>"
+	" hypercall_queues=<0|1>");
