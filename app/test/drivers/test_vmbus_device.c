@@ -517,14 +517,16 @@ written(void)
 }
 
 static void
-second_ring_comes(void)
+second_ring_comes_and_an_old_channel_goes(void)
 {
 	assert_int_equal(written(), 0);
 	if (world.slept_ns >= RING_WAIT_NS / 2)
 		ring_put(22, SUB_RING_BYTES);
+	if (world.slept_ns >= RING_WAIT_NS / 4 * 3)
+		fake_tree_drop(A "/channels/19");
 }
 
-/* Kernels oops that act on a subchannel which they have not opened yet. */
+/* Kernels oops that act on a subchannel which they have not opened yet, or closed. */
 static void
 the_kernel_is_asked_to_signal_no_sooner_than_all_its_subchannels_are_open(void **state)
 {
@@ -534,11 +536,13 @@ the_kernel_is_asked_to_signal_no_sooner_than_all_its_subchannels_are_open(void *
 	fake_tree_drop(A "/channels/21/monitor_id");
 	fake_tree_drop(A "/channels/22/monitor_id");
 	ring_put(21, SUB_RING_BYTES);
+	fake_tree_channel(A, 19, 1);                    /* of an earlier life: not mappable */
+	ring_put(19, 4096);
 	world.sleep_ns = 1;
-	world.slept = second_ring_comes;
+	world.slept = second_ring_comes_and_an_old_channel_goes;
 	assert_int_equal(vmbus_device_open(&device), 0);
 	assert_int_equal(vmbus_device_open_subchannels(&device, 2), 0);
-	assert_in_range(world.slept_ns, RING_WAIT_NS / 2, RING_WAIT_NS);
+	assert_in_range(world.slept_ns, RING_WAIT_NS / 4 * 3, RING_WAIT_NS);
 	assert_true(written() > 0);
 }
 

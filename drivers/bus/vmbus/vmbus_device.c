@@ -149,29 +149,30 @@ device_main_channel(struct vmbus_device *device)
 	return 0;
 }
 
-static bool
-subchannels_linger(const struct vmbus_device *device)
+static unsigned int
+subchannel_folders(const struct vmbus_device *device)
 {
 	struct vmbus_sysfs_channel channels[2 * VMBUS_CHANNELS_MAX];
 	int n = vmbus_sysfs_read_channels(VMBUS_SYSFS_DEVICES, device->sysfs.name, channels,
 		RTE_DIM(channels));
+	unsigned int count = 0;
 
-	while (n > 0 && channels[n - 1].index == 0)
-		n--;
-	return n > 0;
+	while (n-- > 0)
+		count += channels[n].index != 0;
+	return count;
 }
 
-/* Subchannels of an earlier life go when the kernel gets to it. Until then no signal may
- * take the way of irqcontrol: see subchannels_unheard(). */
+/* Subchannels of an earlier life go when the kernel gets to it: until no more than those
+ * are left that are open now. Not before may anybody write to the device: kernels that act
+ * on all channels oops at one that they have no ring of (hv_uio_irqcontrol, seen on
+ * 6.12.117). */
 static void
-device_settle(const struct vmbus_device *device)
+device_settle(const struct vmbus_device *device, unsigned int open)
 {
 	const struct timespec pause = { .tv_nsec = RING_POLL_FIRST_NS };
+	unsigned int looks = RING_WAIT_NS / RING_POLL_FIRST_NS;
 
-	if (device->shared->channel[0]->monitor)
-		return;
-	for (unsigned int i = 0; i < RING_WAIT_NS / RING_POLL_FIRST_NS && subchannels_linger(device);
-	     i++)
+	while (subchannel_folders(device) > open && looks-- > 0)
 		nanosleep(&pause, NULL);
 }
 
@@ -196,8 +197,8 @@ vmbus_device_open(struct vmbus_device *device)
 		ret = device_main_channel(device);
 	if (ret < 0)
 		vmbus_device_close(device);
-	else
-		device_settle(device);
+	else if (!device->shared->channel[0]->monitor)
+		device_settle(device, 0);
 	return ret;
 }
 
@@ -322,15 +323,27 @@ missing_tell(const struct vmbus_device *device, unsigned int open, unsigned int 
 		device->sysfs.name, id, open == 0 ? "; kernels before 4.17 make none" : "");
 }
 
+static bool
+subchannels_monitored(const struct vmbus_shared *shared)
+{
+	bool monitored = true;
+
+	for (unsigned int i = 1; i < VMBUS_CHANNELS_MAX; i++)
+		monitored &= shared->channel[i] == NULL || shared->channel[i]->monitor;
+	return monitored;
+}
+
 /* Gives up what is sent on for nobody to hear, which is all subchannels or none. Not before
- * the kernel has opened them all: those that act on all channels oops at one that they have
- * no ring of (hv_uio_irqcontrol, seen on 6.12.117). */
+ * the kernel has opened them all: see device_settle(). */
 static bool
 subchannels_unheard(struct vmbus_device *device)
 {
 	struct vmbus_shared *shared = device->shared;
 	bool heard = true;
 
+	if (subchannels_monitored(shared))
+		return false;
+	device_settle(device, subchannels_open(shared));
 	for (unsigned int i = 1; i < VMBUS_CHANNELS_MAX && heard; i++)
 		heard = shared->channel[i] == NULL || vmbus_channel_heard(shared->channel[i]);
 	if (heard)
