@@ -14,7 +14,7 @@ from burst_code import addresses, reached
 from conftest import BUILD, NO_HUGE, Done, cannot, need_program, run, wait_until
 from ops import Ops
 from test_builtin import echo_ok
-from test_driver import arriving, forwarder, no_violations, ours
+from test_driver import arriving, by_hypercall, forwarder, no_violations, ours
 from test_protocol import KERNELS
 from testpmd import Testpmd
 
@@ -23,10 +23,6 @@ A = "aaaaaaaa-89ab-4def-8123-456789abcdef"
 B = "bbbbbbbb-89ab-4def-8123-456789abcdef"
 NOBODY_ELSE = "vmbus:00000000-89ab-4def-8123-456789abcdef"
 ERRORS = ("NETVSC:", "VMBUS:")
-
-
-# Several queues also where there is no monitor.
-BY_HYPERCALL = [*NO_HUGE, "-a", f"vmbus:{A},hypercall_queues=1"]
 
 
 def bus(plugin, *words, eal=()):
@@ -368,7 +364,7 @@ def test_every_receive_ring_stays_masked(machine, plugin, kernel, monitor):
     server = machine.serve(["--strict", "--kernel", kernel, "--nic",
                             f"guid={A},queues=4,port=echo,monitor={monitor}"])
     pmd = Testpmd(server, plugin, ["--forward-mode=flowgen", f"--rxq={queues}",
-                                   f"--txq={queues}"], eal=BY_HYPERCALL)
+                                   f"--txq={queues}"], eal=by_hypercall(A))
     masks = f"cat /sys/bus/vmbus/devices/{A}/channels/*/in_mask"
     assert server.exec(["sh", "-c", masks]).ok().out.split() == ["1"] * queues
     pmd("start")
@@ -483,7 +479,7 @@ def test_a_burst_takes_one_lock_pair_two_fences_and_one_signal_at_most(
     the port's pool of sections, which a queue goes to once for many."""
     command = bus(plugin, "steady", "1000000") if client == "bursts" else \
         ours(plugin, "--queues", "2", "--segments", "1-4", "--repeat", "40", "--seconds", "200",
-             eal=BY_HYPERCALL)
+             eal=by_hypercall(A))
     nic = f"guid={A},queues=2,port=echo,monitor={monitor}"
     bursts = count_bursts(machine, plugin, ["--nic", nic], command)
     for name, all_bursts in bursts.items():

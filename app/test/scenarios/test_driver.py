@@ -19,9 +19,16 @@ pytestmark = pytest.mark.sanitized
 
 TAKE_OVER = "taking over from DPDK's built-in vmbus bus"
 
+GUID = "01234567-89ab-4def-8123-456789abcdef"
+
 
 def ours(plugin, *options, eal=None):
     return ethdev([*(eal or NO_HUGE), "-d", plugin], *options)
+
+
+def by_hypercall(guid):
+    """EAL's options, with several queues for that NIC also where it has no monitor."""
+    return [*NO_HUGE, "-a", f"vmbus:{guid},hypercall_queues=1"]
 
 
 def no_violations(server):
@@ -70,10 +77,9 @@ def test_the_builtin_bus_is_taken_over_when_it_is_loaded_after_us(machine, plugi
 @pytest.mark.parametrize("how,frames", [("allow", True), ("allow-other", False),
                                         ("block", False), ("block-other", True)])
 def test_allow_and_block_lists_reach_our_bus(machine, plugin, how, frames):
-    guid = "01234567-89ab-4def-8123-456789abcdef"
-    listed = guid if not how.endswith("other") else guid.replace("0", "1", 1)
+    listed = GUID if not how.endswith("other") else GUID.replace("0", "1", 1)
     option = "-a" if how.startswith("allow") else "-b"
-    done = machine.run(["--nic", f"port=echo,guid={guid}"],
+    done = machine.run(["--nic", f"port=echo,guid={GUID}"],
                        ours(plugin, "--rounds", "1",
                             eal=[*NO_HUGE, option, f"vmbus:{listed}"]))
     if frames:
@@ -92,12 +98,11 @@ def test_allow_and_block_lists_reach_our_bus(machine, plugin, how, frames):
     ("confidential=2", r"confidential=2: must be a number from 0 to 1 or auto"),
 ])
 def test_a_wrong_devarg_is_one_error_that_names_it(machine, plugin, args, says):
-    guid = "01234567-89ab-4def-8123-456789abcdef"
-    done = machine.run(["--nic", f"port=echo,guid={guid}"],
-                       ours(plugin, eal=[*NO_HUGE, "-a", f"vmbus:{guid},{args}"]))
+    done = machine.run(["--nic", f"port=echo,guid={GUID}"],
+                       ours(plugin, eal=[*NO_HUGE, "-a", f"vmbus:{GUID},{args}"]))
     assert done.status != 0
     text = done.out + done.err
-    lines = [x for x in text.splitlines() if guid in x or re.search("(?i)fail|error", x)]
+    lines = [x for x in text.splitlines() if GUID in x or re.search("(?i)fail|error", x)]
     # The last is of the test's program: it has no port.
     lines = [x for x in lines if not x.startswith('{"step"')]
     assert len(lines) == 1 and re.search(says, lines[0]), text
@@ -108,11 +113,10 @@ def test_a_wrong_devarg_is_one_error_that_names_it(machine, plugin, args, says):
 @pytest.mark.conformance(40)
 def test_devargs_decide_how_frames_travel(machine, plugin):
     """All through the send buffer, or all as page lists."""
-    guid = "01234567-89ab-4def-8123-456789abcdef"
     for args, sections in (("tx_page_lists=0", True), ("tx_copybreak=0", False)):
-        done = machine.run(["--strict", "--nic", f"port=echo,guid={guid}"],
+        done = machine.run(["--strict", "--nic", f"port=echo,guid={GUID}"],
                            ours(plugin, "--rounds", "1",
-                                eal=[*NO_HUGE, "-a", f"vmbus:{guid},{args},latency=100"]))
+                                eal=[*NO_HUGE, "-a", f"vmbus:{GUID},{args},latency=100"]))
         echo_ok(done, 1)
         nic = done.nic()
         if sections:
@@ -213,11 +217,10 @@ def test_each_host_on_each_kernel(machine, plugin, host, kernel):
 @pytest.mark.conformance(16)
 @pytest.mark.quick
 def test_a_nic_without_monitor_is_driven_by_hypercalls(machine, plugin):
-    guid = "01234567-89ab-4def-8123-456789abcdef"
-    nic = ["--strict", "--nic", f"queues=2,port=echo,monitor=off,guid={guid}"]
+    nic = ["--strict", "--nic", f"queues=2,port=echo,monitor=off,guid={GUID}"]
     echo_ok(machine.run(nic, ours(plugin, "--queues", "1", "--rounds", "1")), 1)
-    more = [*NO_HUGE, "-a", f"vmbus:{guid},hypercall_queues=1"]
-    echo_ok(machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1", eal=more)), 1)
+    echo_ok(machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1",
+                                  eal=by_hypercall(GUID))), 1)
 
 
 # The signal that asks for more of them may be an oops by itself.
@@ -252,11 +255,9 @@ def test_no_signal_by_hypercall_meets_a_subchannel_that_is_not_open(machine, plu
 @pytest.mark.full
 @pytest.mark.conformance(16)
 def test_queues_that_the_kernel_cannot_signal_are_refused_and_one_works(machine, plugin):
-    guid = "01234567-89ab-4def-8123-456789abcdef"
     nic = ["--strict", "--kernel", "6.12.41",
-           "--nic", f"queues=2,port=echo,monitor=off,guid={guid}"]
-    more = [*NO_HUGE, "-a", f"vmbus:{guid},hypercall_queues=1"]
-    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1", eal=more))
+           "--nic", f"queues=2,port=echo,monitor=off,guid={GUID}"]
+    done = machine.run(nic, ours(plugin, "--queues", "2", "--rounds", "1", eal=by_hypercall(GUID)))
     steps = {s["step"]: s for s in done.steps()}
     assert "error" in steps["configure"] and "traffic" not in steps, steps
     assert "this kernel signals the main channel alone" in done.err

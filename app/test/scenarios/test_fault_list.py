@@ -6,7 +6,6 @@ good. devtools/gen-defects.py makes a table of the outcomes that stand here."""
 import pytest
 
 import lies
-from conftest import wait_until
 from defects import DRIVERS, Case
 from faulty import FRAMES, PATIENT_MS, exchange
 from lines import Died, Hangs
